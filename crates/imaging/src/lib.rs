@@ -1,0 +1,1 @@
+//! One decode, many variants: sniffing, headers, decoding, steps, encoding and metadata

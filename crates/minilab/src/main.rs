@@ -1,0 +1,2 @@
+//! The minilab binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The nouns of the flow: events, rules, jobs, steps, variants and records

@@ -1,0 +1,1 @@
+//! The flow: event, job, process, store, catalog, notify
