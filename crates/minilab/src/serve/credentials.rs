@@ -53,7 +53,10 @@ fn stored(path: &Path) -> anyhow::Result<Credentials> {
                 (Some(access_key), Some(secret_key)) if !secret_key.is_empty() => {
                     check(Credentials { access_key, secret_key, is_new: false })
                 }
-                _ => bail!("{} must hold the access key and the secret key, a line each; delete it to get a new pair", path.display()),
+                _ => bail!(
+                    "{} must hold the access key and the secret key, a line each; delete it to get a new pair",
+                    path.display()
+                ),
             }
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
