@@ -205,8 +205,7 @@ def main():
     print(
         f"{args.rounds} rounds, interleaved, medians; photo {len(photo):,} bytes; asked every {args.poll_ms:g} ms; "
         f"data on {kind}, write + fdatasync of one photo {facts['write_and_fdatasync_ms']:.1f} ms.\n"
-        "minilab flushes the object, its index and the event to the disk before it answers the PUT, and the thumbnail "
-        "before it is visible; the peer flushes nothing.\n"
+        "minilab answers a PUT once object, index and event are flushed to the disk; the peer's store flushes nothing.\n"
     )
     rows, medians = [], {}
     for concurrency, title in ((1, "at 1"), (8, "at 8"), (None, "first 64 after start, at 8")):
