@@ -74,7 +74,7 @@ def test_nothing_acknowledged_is_lost(serve):
         ]
         for client in clients:
             client.start()
-        until(lambda: oracle.count >= enough, f"{enough} uploads", every=0.001)
+        until(lambda enough=enough: oracle.count >= enough, f"{enough} uploads", every=0.001)
         server.kill()
         for client in clients:
             client.join(60)

@@ -10,6 +10,9 @@ import requests
 from server import ACCESS_KEY, SECRET_KEY, binary, clean_environment, s3_client
 from waiting import until
 
+# "… access … KEY … secret … SECRET", on one line or two, however it is worded.
+CREDENTIALS = re.compile(r"(?is)access[^\n]*?[\s:=]([A-Za-z0-9]{8,}).*?secret[^\n]*?[\s:=]([\w+/=-]{16,})")
+
 
 def everything(server):
     """All that a client can see: every bucket, object, header, record, and the statistics."""
@@ -158,9 +161,7 @@ def test_credentials_are_made_once_kept_private_and_told_once(serve):
     server = serve("thumbnail", credentials=False)
 
     def told():
-        return re.search(
-            r"(?is)access[^\n]*?[\s:=]([A-Za-z0-9]{8,}).*?secret[^\n]*?[\s:=]([\w+/=-]{16,})", server.output()
-        )
+        return CREDENTIALS.search(server.output())
 
     access_key, secret_key = until(told, "the credentials to be printed", seconds=10).groups()
     assert s3_client(server.s3_url, access_key, secret_key).list_buckets()["Buckets"]
