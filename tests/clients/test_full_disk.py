@@ -1,8 +1,9 @@
 """No room left: uploads are refused with a reason, what is there stays readable, and it passes.
 
-Two ways to run out. A small file system of our own, where the machine lets us mount one: it is a
-tmpfs that is shrunk to what it holds and grown again, which costs no memory. And, everywhere, the
-kernel's limit on the size of a file, which fails the write in the middle of a body.
+Three ways to run out. Where the machine lets us mount a small file system of our own: a tmpfs that is
+shrunk to what it holds and grown again, which costs no memory; once with the server's own reserve
+in force, and once without, so that writes really meet the end. And, everywhere, the kernel's limit
+on the size of a file, which fails the write in the middle of a body.
 """
 
 import os
@@ -16,6 +17,7 @@ import photos
 import pytest
 import requests
 from botocore.exceptions import ClientError
+from server import EXAMPLES
 from waiting import until
 
 BUCKET = "local-bucket"
@@ -36,7 +38,8 @@ class SmallFileSystem:
 
     def fill(self):
         used = os.statvfs(self.path)
-        pages = used.f_blocks - used.f_bfree
+        # At least one: to tmpfs, a size of 0 means without limit.
+        pages = max(1, used.f_blocks - used.f_bfree)
         assert mount("-o", f"remount,size={pages * used.f_frsize}", self.path)
 
     def free(self):
@@ -44,12 +47,12 @@ class SmallFileSystem:
 
 
 def ways():
-    """Both ways where mounting works; decided once, here, and told by the names of the tests."""
+    """All ways where mounting works; decided once, here, and told by the names of the tests."""
     with tempfile.TemporaryDirectory() as place:
         works = mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", place)
         if works:
             subprocess.run(["umount", place], check=True)
-    return ["file-size-limit", "small-file-system"] if works else ["file-size-limit"]
+    return ["file-size-limit", *(["reserve", "no-reserve"] if works else [])]
 
 
 def ignore_file_size_signal():
@@ -83,7 +86,10 @@ def disk(request, tmp_path, serve):
     small = SmallFileSystem(tmp_path / "small")
     assert small.mounted
     try:
-        server = serve("thumbnail", data=small.path / "data")
+        text = (EXAMPLES / "thumbnail.toml").read_text()
+        if request.param == "no-reserve":
+            text = text.replace("[server]", "[server]\nreserve_bytes = 0")
+        server = serve(config=text, data=small.path / "data")
         yield server, small
         small.free()
         assert server.stop() == 0
