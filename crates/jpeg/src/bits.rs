@@ -103,6 +103,11 @@ impl<'a> Window<'a> {
         reader.position > self.end && reader.bits_read() > self.end as i64 * 8
     }
 
+    /// Would a code of 16 bits reach past the end of the segment?
+    pub fn at_end(&self, reader: &BitReader) -> bool {
+        self.complete && reader.bits_read() + 16 > self.end as i64 * 8
+    }
+
     #[inline(never)]
     fn slide(&mut self, mut reader: BitReader) -> BitReader {
         self.buffer.copy_within(reader.position..self.end, 0);

@@ -212,6 +212,8 @@ impl<'a> Segments<'a> {
         }
         Err(match fault {
             Fault::Overrun => self.ended_early(),
+            // The zeros after the end were part of what looked wrong.
+            _ if self.window.at_end(&reader) => self.ended_early(),
             Fault::BadCode => Error::Corrupt {
                 offset: self.window.source_offset(&reader),
                 what: "bits that are no huffman code",
