@@ -7,8 +7,8 @@ const fn fixed(value: f64) -> i32 {
 
 const CR_TO_RED: i32 = fixed(1.402);
 const CB_TO_BLUE: i32 = fixed(1.772);
-const CB_TO_GREEN: i32 = fixed(0.344_136_286);
-const CR_TO_GREEN: i32 = fixed(0.714_136_286);
+const CB_TO_GREEN: i32 = fixed(0.344_14);
+const CR_TO_GREEN: i32 = fixed(0.714_14);
 const HALF: i32 = 1 << 15;
 
 /// Converts a row; `rgb` is three times as long as the others, which are equally long.
