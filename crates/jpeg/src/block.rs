@@ -163,11 +163,13 @@ pub(crate) fn read_ac(
                     return Ok(true);
                 }
             } else if after.wrapping_sub(END_OF_BLOCK) < 64 {
-                // A last coefficient may come with the end; if not, this adds zero.
-                let value = entry as i32 >> 16;
-                weights.add(sums, after - END_OF_BLOCK - 1, value);
                 reader.consume(entry);
-                return Ok(next > 1 || value != 0);
+                if after == END_OF_BLOCK + 1 {
+                    return Ok(false);
+                }
+                // A last coefficient may come with the end; if not, this adds zero.
+                weights.add(sums, after - END_OF_BLOCK - 1, entry as i32 >> 16);
+                return Ok(true);
             } else if entry >> 8 & 255 == UNDECIDED && entry & 63 != 0 && next + (entry >> 20) <= 64
             {
                 let size = entry >> 16 & 15;

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::bits::{BitReader, Buffer};
 use crate::block::{Fault, read_ac, read_dc, skip_ac};
 use crate::huffman::{DcTable, SkipTable, ValueTable};
-use crate::idct::{Accumulators, Inverse, Weights, flat_sample, inverse};
+use crate::idct::{Accumulators, Inverse, Weights, flat_sample};
 use crate::markers::{FrameComponent, Scan, Tables};
 use crate::plan::{ComponentPlan, Plan, ScanPlan};
 use crate::scan::BlockCoder;
@@ -21,7 +21,6 @@ enum Ac {
     Read {
         table: Rc<ValueTable>,
         weights: Box<Weights>,
-        inverse: Inverse,
     },
 }
 
@@ -31,6 +30,7 @@ struct Component {
     index: usize,
     dc: Rc<DcTable>,
     ac: Ac,
+    inverse: Inverse,
     /// Quantiser of the DC coefficient.
     quant: u16,
     /// The last DC coefficient.
@@ -87,7 +87,6 @@ where
                 Ac::Read {
                     table: built.value(part.ac_table)?,
                     weights: Box::new(Weights::new(quant, across, down)),
-                    inverse: inverse(across, down),
                 }
             };
             components.push(Component {
@@ -96,6 +95,7 @@ where
                 ac,
                 quant: quant[0],
                 prediction: 0,
+                inverse: Inverse::new(across, down),
                 across,
                 down,
                 stride,
@@ -141,15 +141,12 @@ where
                 plane[offset] = flat_sample(dc, component.quant);
                 skip_ac(reader, buffer, table)
             }
-            Ac::Read {
-                table,
-                weights,
-                inverse,
-            } => {
+            Ac::Read { table, weights } => {
                 match read_ac(reader, buffer, table, weights, &mut self.sums) {
                     Ok(true) => {
                         weights.add(&mut self.sums, 0, dc);
-                        inverse(&mut self.sums, &mut plane[offset..], component.stride);
+                        let transform = component.inverse.transform;
+                        transform(&mut self.sums, &mut plane[offset..], component.stride);
                         Ok(())
                     }
                     Ok(false) => {
@@ -191,9 +188,7 @@ impl Component {
     /// Fills a block with the sample that its DC coefficient means.
     fn flatten(&self, plane: &mut [u8], offset: usize) {
         let sample = flat_sample(self.prediction, self.quant);
-        for line in plane[offset..].chunks_mut(self.stride).take(self.down) {
-            line[..self.across].fill(sample);
-        }
+        (self.inverse.fill)(sample, &mut plane[offset..], self.stride);
     }
 }
 
