@@ -1,1 +1,36 @@
-//! The nouns of the flow: events, rules, jobs, steps, variants and records
+//! The nouns of the flow: events, rules, jobs, steps, variants and records.
+//!
+//! This crate is pure: no input or output, no clock, no environment. What a rules file says, what an
+//! event carries, which jobs follow from it and what is remembered of an image are all defined here,
+//! so that the embedded server, the AWS workers and the command line mean the same thing.
+
+mod color;
+mod event;
+mod format;
+mod job;
+mod limits;
+mod loops;
+mod name;
+mod notification;
+mod record;
+mod rule;
+mod rule_set;
+mod step;
+mod template;
+mod timestamp;
+
+pub use color::Color;
+pub use event::{Event, EventKind, EventPattern, Sequencer};
+pub use format::{Format, OutputFormat};
+pub use job::{Action, Attempt, FailureKind, IdempotencyKey, Job, Lease, Provenance, SourceVersion, provenance};
+pub use limits::{DecodeLimits, DeliveryLimits, Limits, OutputLimits};
+pub use name::{BucketName, NameError, ObjectKey, ObjectRef};
+pub use notification::{Notification, NotificationSpec, NotificationTarget, Outcome, WebhookTarget};
+pub use record::{
+    CollectionStatistics, ColorSpace, Failure, ImageMetadata, ImageRecord, ImageState, Orientation, SizedKey, VariantRecord,
+};
+pub use rule::{OnDelete, Rule, VariantSpec};
+pub use rule_set::{RuleError, RuleSet};
+pub use step::{Fit, Resize, Step};
+pub use template::{KeyTemplate, TemplateError, TemplateFields};
+pub use timestamp::Timestamp;

@@ -1,0 +1,337 @@
+use crate::{BucketName, Event, Format, OutputFormat, Rule, Step, VariantSpec, loops};
+use std::collections::BTreeSet;
+
+/// Why a set of rules was refused. Each message names the rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RuleError {
+    /// Two rules share a name.
+    #[error("two rules are called `{rule}`; give each its own name")]
+    DuplicateRule {
+        /// The shared name.
+        rule: String,
+    },
+    /// Two variants of a rule share a name or a key.
+    #[error("rule `{rule}`: variants `{first}` and `{second}` have the same {what}; the second would overwrite the first")]
+    DuplicateVariant {
+        /// The rule.
+        rule: String,
+        /// One variant.
+        first: String,
+        /// The other.
+        second: String,
+        /// `name` or `key`.
+        what: &'static str,
+    },
+    /// A field has a value that cannot work.
+    #[error("rule `{rule}`{}: {reason}", .variant.as_ref().map(|name| format!(", variant `{name}`")).unwrap_or_default())]
+    Field {
+        /// The rule.
+        rule: String,
+        /// The variant, when the field is one's.
+        variant: Option<String>,
+        /// The key in the configuration.
+        key: &'static str,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// A bucket that is nowhere made.
+    #[error("rule `{rule}`: bucket `{bucket}` does not exist; add it to `server.buckets`")]
+    UnknownBucket {
+        /// The rule.
+        rule: String,
+        /// The missing bucket.
+        bucket: BucketName,
+    },
+    /// What one rule writes would be picked up again.
+    #[error(
+        "rules loop: {path}. Variant `{variant}` of rule `{rule}` writes `{output}`, which rule `{reader}` would pick up again; \
+         write to another bucket, or to a prefix that no rule listens to"
+    )]
+    Loop {
+        /// The rules in order, such as `thumbnail → thumbnail`.
+        path: String,
+        /// The rule that writes.
+        rule: String,
+        /// Its variant.
+        variant: String,
+        /// Bucket and key template of the variant.
+        output: String,
+        /// The rule that would read it.
+        reader: String,
+    },
+}
+
+impl RuleError {
+    /// The rule that the message is about, to find its line in the file.
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        match self {
+            Self::DuplicateRule { rule }
+            | Self::DuplicateVariant { rule, .. }
+            | Self::Field { rule, .. }
+            | Self::UnknownBucket { rule, .. }
+            | Self::Loop { rule, .. } => rule,
+        }
+    }
+}
+
+/// Rules that passed every check: names and keys are unique, values possible, and no rule's output starts a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+}
+
+impl RuleSet {
+    /// Checks `rules`.
+    ///
+    /// # Errors
+    /// The first [`RuleError`] in order of the rules.
+    pub fn new(rules: Vec<Rule>) -> Result<Self, RuleError> {
+        let mut names = BTreeSet::new();
+        for rule in &rules {
+            if !names.insert(&rule.name) {
+                return Err(RuleError::DuplicateRule { rule: rule.name.clone() });
+            }
+            check_rule(rule)?;
+        }
+        for writer in &rules {
+            check_loops(writer, &rules)?;
+        }
+        Ok(Self { rules })
+    }
+
+    /// Checks that every bucket that a rule writes to is one of `buckets`. A rule that writes into its own source bucket
+    /// is left out: nothing can happen before that bucket is there.
+    ///
+    /// # Errors
+    /// [`RuleError::UnknownBucket`].
+    pub fn check_destinations(&self, buckets: &BTreeSet<BucketName>) -> Result<(), RuleError> {
+        for rule in &self.rules {
+            let mut destinations = rule.variants.iter().map(|variant| rule.destination(variant));
+            if let Some(bucket) = destinations.find(|bucket| **bucket != rule.bucket && !buckets.contains(*bucket)) {
+                return Err(RuleError::UnknownBucket { rule: rule.name.clone(), bucket: bucket.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The rules in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
+    /// The rule of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.name == name)
+    }
+
+    /// The rules that this event concerns. A removal concerns every rule that the key is a source of, whatever events
+    /// it listens to: its variants and record have lost their source.
+    pub fn concerned<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = &'a Rule> {
+        self.rules.iter().filter(move |rule| match event.kind.is_created() {
+            true => rule.matches(event),
+            false => rule.covers(&event.bucket, &event.key),
+        })
+    }
+}
+
+fn check_rule(rule: &Rule) -> Result<(), RuleError> {
+    let refuse = |variant: Option<&VariantSpec>, key: &'static str, reason: String| {
+        Err(RuleError::Field { rule: rule.name.clone(), variant: variant.map(|variant| variant.name.clone()), key, reason })
+    };
+    if rule.name.is_empty() || rule.name.len() > 64 || rule.name.chars().any(char::is_control) {
+        return refuse(None, "name", "name must have 1 to 64 bytes and no control characters".to_owned());
+    }
+    if rule.events.is_empty() {
+        return refuse(
+            None,
+            "events",
+            "events is empty, so the rule would never run; leave it out for s3:ObjectCreated:*".to_owned(),
+        );
+    }
+    if rule.suffix.iter().any(String::is_empty) {
+        return refuse(None, "suffix", "suffix holds an empty text; leave it out to match any key".to_owned());
+    }
+    for (index, variant) in rule.variants.iter().enumerate() {
+        if variant.name.is_empty() {
+            return refuse(Some(variant), "name", "name is empty".to_owned());
+        }
+        if let Some(quality) = variant.quality
+            && !(1..=100).contains(&quality)
+        {
+            return refuse(Some(variant), "quality", format!("quality is {quality}; it must be 1 to 100"));
+        }
+        if let Some(format @ (Format::Avif | Format::Gif)) = variant.format.fixed() {
+            let reason = format!("format \"{format}\" cannot be written yet; use jpeg, png, webp or keep");
+            return refuse(Some(variant), "format", reason);
+        }
+        for step in &variant.steps {
+            let Step::Resize(resize) = step;
+            if let Err(reason) = resize.validate() {
+                return refuse(Some(variant), "resize", reason);
+            }
+        }
+        for earlier in &rule.variants[..index] {
+            if let Some(what) = clash(rule, earlier, variant) {
+                return Err(RuleError::DuplicateVariant {
+                    rule: rule.name.clone(),
+                    first: earlier.name.clone(),
+                    second: variant.name.clone(),
+                    what,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What two variants of a rule must not share. Templates are compared with `{variant}`, `{ext}` and `{format}` filled
+/// in where they are fixed, since those are what usually tells variants apart.
+fn clash(rule: &Rule, first: &VariantSpec, second: &VariantSpec) -> Option<&'static str> {
+    if first.name == second.name {
+        return Some("name");
+    }
+    let key = |variant: &VariantSpec| {
+        let (ext, format) = match variant.format {
+            OutputFormat::Keep => ("{ext}", "{format}"),
+            fixed => fixed.fixed().map_or(("", ""), |format| (format.extension(), format.as_str())),
+        };
+        variant.key.as_str().replace("{variant}", &variant.name).replace("{ext}", ext).replace("{format}", format)
+    };
+    // Different steps give different sizes, so a key with a size in it is taken to differ.
+    let by_size = first.steps != second.steps && ["{width}", "{height}"].iter().any(|field| first.key.as_str().contains(field));
+    (rule.destination(first) == rule.destination(second) && key(first) == key(second) && !by_size).then_some("key")
+}
+
+fn check_loops(writer: &Rule, rules: &[Rule]) -> Result<(), RuleError> {
+    for variant in &writer.variants {
+        for reader in rules {
+            if loops::picks_up(writer, variant, reader) {
+                return Err(RuleError::Loop {
+                    path: loop_path(writer, reader, rules),
+                    rule: writer.name.clone(),
+                    variant: variant.name.clone(),
+                    output: format!("{}/{}", writer.destination(variant), variant.key),
+                    reader: reader.name.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The way from `writer` over `reader`, followed until a rule comes a second time or the chain ends.
+fn loop_path(writer: &Rule, reader: &Rule, rules: &[Rule]) -> String {
+    let mut path = vec![writer.name.as_str()];
+    let mut next = Some(reader);
+    while let Some(rule) = next {
+        let seen = path.contains(&rule.name.as_str());
+        path.push(&rule.name);
+        next = match seen {
+            true => None,
+            false => rules.iter().find(|other| rule.variants.iter().any(|variant| loops::picks_up(rule, variant, other))),
+        };
+    }
+    path.join(" → ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{EventKind, ObjectKey, Sequencer, Timestamp};
+
+    /// A rule in the JSON twin of its configuration.
+    fn rule(json: serde_json::Value) -> Rule {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn rule_to(name: &str, prefix: &str, key: &str, bucket: Option<&str>) -> Rule {
+        rule(serde_json::json!({"name": name, "bucket": "photos", "prefix": prefix, "suffix": [".jpg", ".png"],
+            "variants": [{"name": "thumb", "bucket": bucket, "key": key, "format": "jpeg"}]}))
+    }
+
+    #[test]
+    fn loops_are_found() {
+        let check = |prefix: &str, key: &str, bucket: Option<&str>, is_loop: bool| {
+            let result = RuleSet::new(vec![rule_to("r", prefix, key, bucket)]);
+            assert_eq!(matches!(result, Err(RuleError::Loop { .. })), is_loop, "{prefix} → {key}: {result:?}");
+        };
+        check("input/", "output/{stem}_thumbnail.{ext}", None, false);
+        check("input/", "input/{stem}_thumbnail.{ext}", None, true);
+        check("", "output/{stem}.{ext}", None, true);
+        check("", "output/{stem}.{ext}", Some("prints"), false);
+        check("input/", "{dir}/thumb/{stem}.{ext}", None, true);
+        check("input/", "{dir}-thumb/{stem}.{ext}", None, true);
+        check("input/", "thumb/{key}", None, false);
+        check("input/", "{key}", None, true);
+        check("input/", "{stem}.{ext}", None, true);
+        check("", "output/{stem}.thumb", None, false);
+        check("input/a", "input/", None, false);
+        check("in", "input/cover.jpg", None, true);
+    }
+
+    #[test]
+    fn a_loop_over_two_rules_is_shown_whole() {
+        let rules = vec![rule_to("first", "a/", "b/{stem}.{ext}", None), rule_to("second", "b/", "a/{stem}.{ext}", None)];
+        let message = RuleSet::new(rules).unwrap_err().to_string();
+        assert!(message.contains("first → second → first"), "{message}");
+        assert!(message.contains("photos/b/{stem}.{ext}"), "{message}");
+    }
+
+    #[test]
+    fn impossible_values_are_named() {
+        let check = |variant: serde_json::Value, expected: &str| {
+            let rules = vec![rule(serde_json::json!({"name": "r", "bucket": "photos", "variants": [variant]}))];
+            let message = RuleSet::new(rules).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        };
+        let base = |extra: serde_json::Value| {
+            let mut variant = serde_json::json!({"name": "v", "bucket": "prints", "key": "{key}"});
+            variant.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            variant
+        };
+        check(base(serde_json::json!({"quality": 0})), "quality is 0");
+        check(base(serde_json::json!({"steps": [{"resize": {}}]})), "width, height or both");
+        check(base(serde_json::json!({"steps": [{"resize": {"width": 0}}]})), "resize.width is 0");
+        check(base(serde_json::json!({"steps": [{"resize": {"width": 9, "fit": "cover"}}]})), "both width and height");
+        check(base(serde_json::json!({"format": "avif"})), "cannot be written yet");
+    }
+
+    #[test]
+    fn variants_must_not_overwrite_each_other() {
+        let make = |second: serde_json::Value| {
+            RuleSet::new(vec![rule(serde_json::json!({"name": "r", "bucket": "photos", "variants": [
+                {"name": "a", "bucket": "prints", "key": "{stem}.{ext}", "format": "jpeg"}, second]}))])
+        };
+        let clash = make(serde_json::json!({"name": "b", "bucket": "prints", "key": "{stem}.jpg", "format": "jpeg"}));
+        assert!(clash.unwrap_err().to_string().contains("same key"));
+        let name = make(serde_json::json!({"name": "a", "bucket": "prints", "key": "x/{stem}"}));
+        assert!(name.unwrap_err().to_string().contains("same name"));
+        assert!(make(serde_json::json!({"name": "b", "bucket": "prints", "key": "{stem}.{ext}", "format": "webp"})).is_ok());
+    }
+
+    #[test]
+    fn events_find_their_rules() {
+        let set = RuleSet::new(vec![rule_to("r", "input/", "output/{stem}.{ext}", None)]).unwrap();
+        let count = |kind, bucket: &str, key: &str| {
+            let event = Event {
+                kind,
+                bucket: BucketName::new(bucket).unwrap(),
+                key: ObjectKey::new(key).unwrap(),
+                sequencer: Sequencer(1),
+                etag: String::new(),
+                size_bytes: 0,
+                time: Timestamp::from_millis(0),
+                request_id: None,
+            };
+            set.concerned(&event).count()
+        };
+        assert_eq!(count(EventKind::CreatedPut, "photos", "input/a.jpg"), 1);
+        assert_eq!(count(EventKind::CreatedPut, "photos", "input/a.JPG"), 0);
+        assert_eq!(count(EventKind::CreatedPut, "photos", "other/a.jpg"), 0);
+        assert_eq!(count(EventKind::CreatedPut, "prints", "input/a.jpg"), 0);
+        assert_eq!(count(EventKind::RemovedDelete, "photos", "input/a.jpg"), 1);
+    }
+}
