@@ -1,2 +1,4 @@
 //! The minilab binary.
+#![allow(dead_code)]
+mod config;
 fn main() {}

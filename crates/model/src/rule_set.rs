@@ -29,6 +29,8 @@ pub enum RuleError {
         rule: String,
         /// The variant, when the field is one's.
         variant: Option<String>,
+        /// The key in the configuration.
+        key: &'static str,
         /// What is wrong and what to do.
         reason: String,
     },
@@ -98,23 +100,19 @@ impl RuleSet {
         Ok(Self { rules })
     }
 
-    /// Checks that every bucket named by a rule is one of `buckets`.
+    /// Checks that every bucket that a rule writes to is one of `buckets`. A rule that writes into its own source bucket
+    /// is left out: nothing can happen before that bucket is there.
     ///
     /// # Errors
     /// [`RuleError::UnknownBucket`].
-    pub fn check_buckets(&self, buckets: &BTreeSet<BucketName>) -> Result<(), RuleError> {
-        match self.buckets().find(|(_, bucket)| !buckets.contains(*bucket)) {
-            Some((rule, bucket)) => Err(RuleError::UnknownBucket { rule: rule.name.clone(), bucket: bucket.clone() }),
-            None => Ok(()),
+    pub fn check_destinations(&self, buckets: &BTreeSet<BucketName>) -> Result<(), RuleError> {
+        for rule in &self.rules {
+            let mut destinations = rule.variants.iter().map(|variant| rule.destination(variant));
+            if let Some(bucket) = destinations.find(|bucket| **bucket != rule.bucket && !buckets.contains(*bucket)) {
+                return Err(RuleError::UnknownBucket { rule: rule.name.clone(), bucket: bucket.clone() });
+            }
         }
-    }
-
-    /// Every bucket that a rule reads or writes, with the rule.
-    pub fn buckets(&self) -> impl Iterator<Item = (&Rule, &BucketName)> {
-        self.rules.iter().flat_map(|rule| {
-            let destinations = rule.variants.iter().map(|variant| rule.destination(variant));
-            std::iter::once(&rule.bucket).chain(destinations).map(move |bucket| (rule, bucket))
-        })
+        Ok(())
     }
 
     /// The rules in order.
@@ -139,34 +137,39 @@ impl RuleSet {
 }
 
 fn check_rule(rule: &Rule) -> Result<(), RuleError> {
-    let refuse = |variant: Option<&VariantSpec>, reason: String| {
-        Err(RuleError::Field { rule: rule.name.clone(), variant: variant.map(|variant| variant.name.clone()), reason })
+    let refuse = |variant: Option<&VariantSpec>, key: &'static str, reason: String| {
+        Err(RuleError::Field { rule: rule.name.clone(), variant: variant.map(|variant| variant.name.clone()), key, reason })
     };
     if rule.name.is_empty() || rule.name.len() > 64 || rule.name.chars().any(char::is_control) {
-        return refuse(None, "name must have 1 to 64 bytes and no control characters".to_owned());
+        return refuse(None, "name", "name must have 1 to 64 bytes and no control characters".to_owned());
     }
     if rule.events.is_empty() {
-        return refuse(None, "events is empty, so the rule would never run; leave it out for s3:ObjectCreated:*".to_owned());
+        return refuse(
+            None,
+            "events",
+            "events is empty, so the rule would never run; leave it out for s3:ObjectCreated:*".to_owned(),
+        );
     }
     if rule.suffix.iter().any(String::is_empty) {
-        return refuse(None, "suffix holds an empty text; leave it out to match any key".to_owned());
+        return refuse(None, "suffix", "suffix holds an empty text; leave it out to match any key".to_owned());
     }
     for (index, variant) in rule.variants.iter().enumerate() {
         if variant.name.is_empty() {
-            return refuse(Some(variant), "name is empty".to_owned());
+            return refuse(Some(variant), "name", "name is empty".to_owned());
         }
         if let Some(quality) = variant.quality
             && !(1..=100).contains(&quality)
         {
-            return refuse(Some(variant), format!("quality is {quality}; it must be 1 to 100"));
+            return refuse(Some(variant), "quality", format!("quality is {quality}; it must be 1 to 100"));
         }
         if let Some(format @ (Format::Avif | Format::Gif)) = variant.format.fixed() {
-            return refuse(Some(variant), format!("format \"{format}\" cannot be written yet; use jpeg, png, webp or keep"));
+            let reason = format!("format \"{format}\" cannot be written yet; use jpeg, png, webp or keep");
+            return refuse(Some(variant), "format", reason);
         }
         for step in &variant.steps {
             let Step::Resize(resize) = step;
             if let Err(reason) = resize.validate() {
-                return refuse(Some(variant), reason);
+                return refuse(Some(variant), "resize", reason);
             }
         }
         for earlier in &rule.variants[..index] {

@@ -1,7 +1,8 @@
 //! What is remembered of images, and the one write that ends a job.
 
 use minilab_model::{
-    BucketName, CollectionStatistics, Failure, ImageMetadata, ImageRecord, Lease, Notification, ObjectRef, SourceVersion, VariantRecord,
+    BucketName, CollectionStatistics, Failure, ImageMetadata, ImageRecord, Lease, Notification, ObjectRef, SourceVersion,
+    VariantRecord,
 };
 use std::future::Future;
 
@@ -68,8 +69,6 @@ pub enum RecordChange {
     Failed {
         /// The source object, when it could be read.
         info: Option<SourceInfo>,
-        /// What its bytes say, when they could be read.
-        metadata: Option<Box<ImageMetadata>>,
         /// What was made all the same (copies of what is not an image).
         variants: Vec<VariantRecord>,
         /// Why.

@@ -2,10 +2,11 @@
 //!
 //! The flow knows no database, no network and no protocol: objects and records live behind [`ObjectStore`] and
 //! [`Catalog`], which the embedded store and the AWS adapters implement and test against one conformance suite
-//! ([`conformance`]). Whoever has a [`Job`](minilab_model::Job) in hand (the embedded dispatcher with its leases, a
+//! (the module `conformance`, behind the feature of that name). Whoever has a [`Job`](minilab_model::Job) in hand (the embedded dispatcher with its leases, a
 //! Lambda worker with its queue message) gives it to a [`Worker`].
 
 pub mod catalog;
+#[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod event;
 pub mod job;
@@ -18,7 +19,7 @@ mod error;
 mod worker;
 
 pub use catalog::{Catalog, CatalogError, CatalogWrite, Commit, RecordChange};
-pub use cpu_pool::{CpuPool, CpuPoolOptions};
+pub use cpu_pool::{Admission, CpuPool, CpuPoolOptions, Panicked};
 pub use error::JobError;
 pub use store::{NewVariant, ObjectStore, SourceInfo, SourceState, StoreError, VariantBody};
 pub use worker::{Finished, Worker, WorkerOptions};

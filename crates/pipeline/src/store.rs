@@ -1,7 +1,12 @@
 //! Where objects live, as far as the flow needs to know; and the stage that puts variants there.
 
+use crate::error::JobError;
 use bytes::Bytes;
-use minilab_model::{FailureKind, ObjectRef, Provenance, Sequencer, SourceVersion, Timestamp};
+use minilab_imaging::{ENGINE_VERSION, Output};
+use minilab_model::{
+    FailureKind, Format, ImageMetadata, ObjectRef, Provenance, Rule, Sequencer, SourceVersion, TemplateFields, Timestamp,
+    VariantRecord, VariantSpec,
+};
 use std::future::Future;
 use std::ops::Range;
 
@@ -128,4 +133,72 @@ impl StoreError {
             Self::Superseded { .. } | Self::NoSuchBucket { .. } | Self::Unavailable(_) => FailureKind::Retryable,
         }
     }
+}
+
+/// What is to be written of a source, and what the catalog will say of it. Both in the order of the rule.
+#[derive(Debug, Default)]
+pub struct Prints {
+    /// For the object store.
+    pub variants: Vec<NewVariant>,
+    /// For the catalog.
+    pub records: Vec<VariantRecord>,
+}
+
+/// Names the rendered variants and the copies of a rule, and gives them their provenance.
+///
+/// `metadata` is `None` for a source that is no image: then only the copies are named.
+///
+/// # Errors
+/// [`JobError::Key`] when a template expands to no valid key.
+pub fn name_variants(
+    rule: &Rule,
+    source: &ObjectRef,
+    info: &SourceInfo,
+    metadata: Option<&ImageMetadata>,
+    outputs: Vec<Output>,
+) -> Result<Prints, JobError> {
+    let provenance =
+        Provenance { source: source.clone(), rule: rule.name.clone(), recipe: rule.recipe(&info.etag, ENGINE_VERSION) };
+    let mut prints = Prints::default();
+    let mut add = |spec: &VariantSpec, shape: Option<(Format, u32, u32)>, size_bytes: u64, body: VariantBody| {
+        let fields = TemplateFields {
+            source: &source.key,
+            etag: &info.etag,
+            variant: &spec.name,
+            format: shape.map(|(format, ..)| format),
+            width: shape.map(|(_, width, _)| width),
+            height: shape.map(|(.., height)| height),
+        };
+        let key = spec.key.expand(&fields, spec.format).map_err(|error| JobError::Key { variant: spec.name.clone(), error })?;
+        let bucket = rule.destination(spec).clone();
+        let stated = || info.content_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
+        prints.variants.push(NewVariant {
+            destination: ObjectRef::new(bucket.clone(), key.clone()),
+            body,
+            content_type: fields.format.map_or_else(stated, |format| format.content_type().to_owned()),
+            provenance: provenance.clone(),
+        });
+        prints.records.push(VariantRecord {
+            name: spec.name.clone(),
+            rule: rule.name.clone(),
+            bucket,
+            key,
+            format: fields.format,
+            width: fields.width,
+            height: fields.height,
+            size_bytes,
+        });
+        Ok::<_, JobError>(())
+    };
+    let mut outputs = outputs.into_iter();
+    for spec in &rule.variants {
+        if spec.is_copy() {
+            let shape = metadata.map(|metadata| (metadata.format, metadata.width, metadata.height));
+            add(spec, shape, info.size_bytes, VariantBody::CopyOfSource)?;
+        } else if let Some(output) = outputs.next() {
+            let shape = Some((output.format, output.width, output.height));
+            add(spec, shape, output.bytes.len() as u64, VariantBody::Bytes(output.bytes.into()))?;
+        }
+    }
+    Ok(prints)
 }

@@ -1,0 +1,269 @@
+//! The configuration file: TOML, read once, every mistake named by file, line and key.
+
+mod error;
+mod position;
+
+pub use error::ConfigError;
+
+use minilab_model::{BucketName, DecodeLimits, DeliveryLimits, Limits, NotificationSpec, Rule, RuleSet};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml::Spanned;
+
+/// Where the file is looked for when none is named.
+pub const DEFAULT_FILE: &str = "minilab.toml";
+
+/// What a server runs by when there is no file at all: the example that explains every key.
+const BUILT_IN: &str = include_str!("../../../../minilab.toml");
+
+/// A configuration that passed every check.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The server's own settings.
+    pub server: ServerConfig,
+    /// Bounds of the work.
+    pub limits: Limits,
+    /// The rules.
+    pub rules: RuleSet,
+    /// Who is told of what.
+    pub notifications: Vec<NotificationSpec>,
+}
+
+/// The `[server]` table.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Buckets created at start.
+    pub buckets: Vec<BucketName>,
+    /// Data directory. Default `minilab-data` in the working directory.
+    pub data: PathBuf,
+    /// Address of the S3 listener. Default 127.0.0.1:4569.
+    pub s3_addr: SocketAddr,
+    /// Address of the web listener. Default 127.0.0.1:8080.
+    pub web_addr: SocketAddr,
+    /// The region that the S3 listener answers for. Default `us-east-1`.
+    pub region: String,
+    /// Whether images may be read without login on a web listener that is not bound to loopback. Default no.
+    pub anonymous_read: bool,
+    /// Images worked on at once. Default 0: the number of cores.
+    pub jobs: usize,
+    /// Bytes that all image work may take together. Default 0: half of the machine's memory.
+    pub memory_bytes: u64,
+    /// Writes are refused when less than this is free on the disk, in bytes. Default: the larger of 512 MiB and 5%.
+    pub reserve_bytes: Option<u64>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            buckets: Vec::new(),
+            data: PathBuf::from("minilab-data"),
+            s3_addr: SocketAddr::from(([127, 0, 0, 1], 4569)),
+            web_addr: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            region: "us-east-1".to_owned(),
+            anonymous_read: false,
+            jobs: 0,
+            memory_bytes: 0,
+            reserve_bytes: None,
+        }
+    }
+}
+
+/// The `[limits]` table: what may differ from the defaults of [`Limits`].
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LimitsConfig {
+    /// Most pixels of a source.
+    pixels: u64,
+    /// Longest side of a source in pixels.
+    side: u32,
+    /// Largest source in bytes.
+    source_bytes: u64,
+    /// Longest image work on one job in seconds.
+    wall_time_s: u64,
+    /// Attempts before a job is a dead letter.
+    attempts: u32,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let (decode, delivery) = (DecodeLimits::default(), DeliveryLimits::default());
+        Self {
+            pixels: decode.pixels,
+            side: decode.side,
+            source_bytes: decode.source_bytes,
+            wall_time_s: decode.wall_time.as_secs(),
+            attempts: delivery.attempts,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    server: ServerConfig,
+    #[serde(default)]
+    limits: LimitsConfig,
+    #[serde(default)]
+    rules: Vec<Spanned<Rule>>,
+    #[serde(default)]
+    notifications: Vec<Spanned<NotificationSpec>>,
+}
+
+impl Config {
+    /// Reads the named file; without a name, `minilab.toml` in the working directory if there is one, else what is
+    /// built in: bucket `photos` in, `prints` out, three sizes.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file, the line and the key.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        match path {
+            Some(path) => Self::read(path),
+            None if Path::new(DEFAULT_FILE).exists() => Self::read(Path::new(DEFAULT_FILE)),
+            None => Self::built_in(),
+        }
+    }
+
+    /// The configuration that needs no file.
+    ///
+    /// # Errors
+    /// None that a test would not find: the text is compiled in.
+    pub fn built_in() -> Result<Self, ConfigError> {
+        Self::parse(Path::new("(built in)"), BUILT_IN)
+    }
+
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { file: path.to_owned(), source })?;
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let file: File = toml::from_str(text).map_err(|error| ConfigError::syntax(path, text, &error))?;
+        let starts: Vec<(String, usize)> = file.rules.iter().map(|rule| (rule.get_ref().name.clone(), rule.span().start)).collect();
+        let rules = file.rules.into_iter().map(Spanned::into_inner).collect();
+        let rules = RuleSet::new(rules).map_err(|error| ConfigError::rule(path, text, &starts, error))?;
+        for spec in &file.notifications {
+            if let Err(reason) = check_notification(spec.get_ref(), &rules) {
+                return Err(ConfigError::value(path, text, spec.span().start, reason));
+            }
+        }
+        let limits = file
+            .limits
+            .checked()
+            .map_err(|(key, reason)| ConfigError::value(path, text, position::of_key(text, 0, key), reason))?;
+        let config = Self {
+            server: file.server,
+            limits,
+            rules,
+            notifications: file.notifications.into_iter().map(Spanned::into_inner).collect(),
+        };
+        Ok(config)
+    }
+
+    /// Checks that what the rules write into will exist once the server runs: buckets that are listed, and those that
+    /// are there already.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the rule and the bucket.
+    pub fn check_buckets(&self, existing: &[BucketName]) -> Result<(), ConfigError> {
+        let known: BTreeSet<BucketName> = self.server.buckets.iter().chain(existing).cloned().collect();
+        self.rules.check_destinations(&known).map_err(ConfigError::Rule)
+    }
+
+    /// The bucket that the web listener speaks of when none is named: the first rule's, else the first listed one.
+    #[must_use]
+    pub fn default_bucket(&self) -> Option<BucketName> {
+        self.rules.iter().map(|rule| &rule.bucket).chain(&self.server.buckets).next().cloned()
+    }
+}
+
+impl LimitsConfig {
+    fn checked(self) -> Result<Limits, (&'static str, String)> {
+        let at_least_one = [
+            ("pixels", self.pixels),
+            ("side", u64::from(self.side)),
+            ("source_bytes", self.source_bytes),
+            ("wall_time_s", self.wall_time_s),
+            ("attempts", u64::from(self.attempts)),
+        ];
+        if let Some((key, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
+            return Err((key, format!("limits.{key} is 0, so that nothing could ever be processed; it must be 1 or more")));
+        }
+        let mut limits = Limits::default();
+        limits.decode.pixels = self.pixels;
+        limits.decode.side = self.side;
+        limits.decode.source_bytes = self.source_bytes;
+        limits.decode.wall_time = Duration::from_secs(self.wall_time_s);
+        limits.delivery.attempts = self.attempts;
+        Ok(limits)
+    }
+}
+
+fn check_notification(spec: &NotificationSpec, rules: &RuleSet) -> Result<(), String> {
+    if spec.on.is_empty() {
+        return Err("notifications.on is empty; name at least one of image.processed, image.failed, image.removed".to_owned());
+    }
+    if spec.webhook.is_none() && !spec.log {
+        return Err("the notification has no target; add `webhook = { url = \"…\" }` or `log = true`".to_owned());
+    }
+    if let Some(unknown) = spec.rules.iter().find(|name| rules.get(name).is_none()) {
+        return Err(format!("notifications.rules names `{unknown}`, which is no rule"));
+    }
+    match &spec.webhook {
+        Some(webhook) if !webhook.url.starts_with("http://") && !webhook.url.starts_with("https://") => {
+            Err(format!("webhook.url is `{}`; it must start with http:// or https://", webhook.url))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> String {
+        Config::parse(Path::new("shop.toml"), text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_built_in_configuration_makes_three_sizes() {
+        let config = Config::built_in().unwrap();
+        assert_eq!(config.default_bucket().unwrap().as_str(), "photos");
+        assert_eq!(config.rules.iter().next().unwrap().variants.len(), 3);
+        config.check_buckets(&[]).unwrap();
+    }
+
+    #[test]
+    fn mistakes_are_named_by_file_line_and_key() {
+        let check = |text: &str, expected: &[&str]| {
+            let message = message(text);
+            for part in expected {
+                assert!(message.contains(part), "{part:?} is not in {message:?}");
+            }
+        };
+        check("[server]\nbukets = []\n", &["shop.toml:2", "`bukets`", "`buckets`"]);
+        check("[limits]\nside = 0\n", &["shop.toml:2", "limits.side"]);
+        check("[limits]\npixels = -1\n", &["shop.toml:2"]);
+        check("\n[[rules]]\nname = \"r\"\nbucket = \"photos\"\nevents = []\n", &["shop.toml:5", "rule `r`", "events"]);
+        check("[[rules]]\nname = \"r\"\nbucket = \"UPPER\"\n", &["shop.toml:3", "UPPER"]);
+        let variant = "[[rules]]\nname = \"r\"\nbucket = \"photos\"\n[[rules.variants]]\nname = \"v\"\nkey = \"x\"\n";
+        check(&format!("{variant}quality = 0\n"), &["shop.toml:7", "variant `v`", "quality is 0"]);
+        check(&format!("{variant}steps = [{{ resise = {{ width = 1 }} }}]\n"), &["shop.toml:7", "`resise`", "`resize`"]);
+        check(variant, &["shop.toml:1", "loop", "r → r"]);
+        check("[[notifications]]\non = [\"image.processed\"]\n", &["shop.toml:1", "no target"]);
+        check("x = [", &["shop.toml:1"]);
+    }
+
+    #[test]
+    fn a_destination_must_exist() {
+        let text = "[[rules]]\nname = \"r\"\nbucket = \"photos\"\n[[rules.variants]]\nname = \"v\"\nbucket = \"prints\"\nkey = \"{key}\"\n";
+        let config = Config::parse(Path::new("shop.toml"), text).unwrap();
+        assert!(config.check_buckets(&[]).unwrap_err().to_string().contains("`prints`"));
+        config.check_buckets(&[BucketName::new("prints").unwrap()]).unwrap();
+    }
+}

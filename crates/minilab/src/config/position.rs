@@ -1,0 +1,41 @@
+//! Where in the file something stands.
+
+/// The line, from 1, that holds this byte.
+pub(super) fn line(text: &str, offset: usize) -> usize {
+    1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
+}
+
+/// The first place from `start` where `key` is set; `start` when it is not.
+pub(super) fn of_key(text: &str, start: usize, key: &str) -> usize {
+    find_line(text, start, |line| sets(line, key)).unwrap_or(start)
+}
+
+/// The place where a rule, or a variant of it, sets `key`. A key inside a step is found in the step's line.
+pub(super) fn of_field(text: &str, rule_start: usize, variant: Option<&str>, key: &str) -> usize {
+    let named = |name: &str| find_line(text, rule_start, |line| sets(line, "name") && line.contains(&format!("\"{name}\"")));
+    let table = variant.and_then(named).map_or(rule_start, |name| table_start(text, name));
+    of_key(text, table, key)
+}
+
+/// The start of the table that the line at `offset` belongs to: its last header before.
+fn table_start(text: &str, offset: usize) -> usize {
+    text[..offset].rfind("\n[").map_or(0, |newline| newline + 1)
+}
+
+fn sets(line: &str, key: &str) -> bool {
+    line.match_indices(key).any(|(at, _)| {
+        let starts_word = !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
+        starts_word && line[at + key.len()..].trim_start().starts_with('=')
+    })
+}
+
+fn find_line(text: &str, start: usize, wanted: impl Fn(&str) -> bool) -> Option<usize> {
+    let mut offset = start;
+    for line in text[start..].split_inclusive('\n') {
+        if wanted(line) {
+            return Some(offset);
+        }
+        offset += line.len();
+    }
+    None
+}
