@@ -8,8 +8,7 @@ use s3s::{S3Request, S3Response, S3Result};
 
 fn full_control() -> Vec<Grant> {
     let Owner { display_name, id } = owner();
-    let grantee =
-        Grantee { display_name, id, email_address: None, type_: Type::from_static(Type::CANONICAL_USER), uri: None };
+    let grantee = Grantee { display_name, id, email_address: None, type_: Type::from_static(Type::CANONICAL_USER), uri: None };
     vec![Grant { grantee: Some(grantee), permission: Some(Permission::from_static(Permission::FULL_CONTROL)) }]
 }
 

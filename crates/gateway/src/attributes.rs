@@ -118,8 +118,11 @@ pub(crate) fn checked(mut attributes: Attributes, metadata: Option<Metadata>) ->
 
 /// `aws-chunked` is how the body travelled, not what it is.
 fn without_aws_chunked(encoding: &str) -> Option<String> {
-    let kept: Vec<&str> =
-        encoding.split(',').map(str::trim).filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked")).collect();
+    let kept: Vec<&str> = encoding
+        .split(',')
+        .map(str::trim)
+        .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked"))
+        .collect();
     (!kept.is_empty()).then(|| kept.join(","))
 }
 
@@ -129,9 +132,12 @@ mod tests {
 
     #[test]
     fn aws_chunked_is_not_stored() {
-        for (given, kept) in
-            [("aws-chunked", None), ("gzip, aws-chunked", Some("gzip")), ("AWS-Chunked,gzip,br", Some("gzip,br")), ("gzip", Some("gzip"))]
-        {
+        for (given, kept) in [
+            ("aws-chunked", None),
+            ("gzip, aws-chunked", Some("gzip")),
+            ("AWS-Chunked,gzip,br", Some("gzip,br")),
+            ("gzip", Some("gzip")),
+        ] {
             assert_eq!(without_aws_chunked(given).as_deref(), kept, "{given}");
         }
     }
@@ -150,7 +156,8 @@ mod tests {
 
     #[test]
     fn what_would_not_be_done_is_refused() {
-        let nothing = || Asked { acl: None, grants: false, encryption: false, object_lock: false, storage_class: None, tagging: None };
+        let nothing =
+            || Asked { acl: None, grants: false, encryption: false, object_lock: false, storage_class: None, tagging: None };
         assert!(refuse(&nothing()).is_ok());
         assert!(refuse(&Asked { acl: Some("private"), ..nothing() }).is_ok());
         assert!(refuse(&Asked { acl: Some("public-read"), ..nothing() }).is_err());

@@ -86,10 +86,9 @@ pub(crate) fn announced(value: Option<(ChecksumAlgorithm, String)>, headers: &He
             Ok(Some(Announced { algorithm, value: Some(value) }))
         }
         (None, Some(algorithm)) => Ok(Some(Announced { algorithm, value: None })),
-        (Some(_), Some(_)) => Err(s3_error!(
-            InvalidRequest,
-            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
-        )),
+        (Some(_), Some(_)) => {
+            Err(s3_error!(InvalidRequest, "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."))
+        }
         (None, None) if headers.contains_key("x-amz-sdk-checksum-algorithm") => Err(s3_error!(
             InvalidRequest,
             "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found."
@@ -103,7 +102,8 @@ fn trailer_algorithm(names: &str) -> S3Result<Option<ChecksumAlgorithm>> {
     for name in names.split(',').map(|name| name.trim().to_ascii_lowercase()) {
         let Some(algorithm) = name.strip_prefix("x-amz-checksum-") else { continue };
         let algorithm = ALGORITHMS.into_iter().find(|known| header_suffix(*known) == algorithm);
-        let algorithm = algorithm.ok_or_else(|| s3_error!(InvalidRequest, "The value specified in the x-amz-trailer header is not supported"))?;
+        let algorithm = algorithm
+            .ok_or_else(|| s3_error!(InvalidRequest, "The value specified in the x-amz-trailer header is not supported"))?;
         if found.replace(algorithm).is_some() {
             return Err(s3_error!(InvalidRequest, "The value specified in the x-amz-trailer header is not supported"));
         }
@@ -205,7 +205,10 @@ pub(crate) fn of_upload(
 ) -> S3Result<(ChecksumAlgorithm, ChecksumType)> {
     let given = algorithm(name)?;
     if given.is_none() && kind.is_some() {
-        return Err(s3_error!(InvalidRequest, "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."));
+        return Err(s3_error!(
+            InvalidRequest,
+            "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+        ));
     }
     let algorithm = given.unwrap_or(ChecksumAlgorithm::Crc64nvme);
     let kind = match kind.map(dto::ChecksumType::as_str) {
@@ -284,7 +287,9 @@ mod tests {
     #[test]
     fn values_must_have_the_length_of_their_algorithm() {
         assert!(check_form(ChecksumAlgorithm::Crc32, "y/Q5Jg==").is_ok());
-        for (algorithm, value) in [(ChecksumAlgorithm::Crc32, "bad"), (ChecksumAlgorithm::Crc32, ""), (ChecksumAlgorithm::Sha1, "y/Q5Jg==")] {
+        for (algorithm, value) in
+            [(ChecksumAlgorithm::Crc32, "bad"), (ChecksumAlgorithm::Crc32, ""), (ChecksumAlgorithm::Sha1, "y/Q5Jg==")]
+        {
             assert!(check_form(algorithm, value).is_err(), "{algorithm:?} {value:?}");
         }
     }
@@ -292,13 +297,21 @@ mod tests {
     #[test]
     fn a_trailer_that_is_promised_must_come() {
         let promise = |names: &'static str| {
-            let headers = HeaderMap::from_iter([("x-amz-trailer".parse().ok(), HeaderValue::from_static(names))].map(|(name, value)| (name.unwrap_or(http::header::TRAILER), value)));
-            announced(None, &headers).map(|announced| announced.map(|announced| announced.algorithm)).map_err(|error| error.code().as_str().to_owned())
+            let headers = HeaderMap::from_iter(
+                [("x-amz-trailer".parse().ok(), HeaderValue::from_static(names))]
+                    .map(|(name, value)| (name.unwrap_or(http::header::TRAILER), value)),
+            );
+            announced(None, &headers)
+                .map(|announced| announced.map(|announced| announced.algorithm))
+                .map_err(|error| error.code().as_str().to_owned())
         };
         assert_eq!(promise("x-amz-checksum-crc32"), Ok(Some(ChecksumAlgorithm::Crc32)));
         assert_eq!(promise("x-other, X-Amz-Checksum-SHA256"), Ok(Some(ChecksumAlgorithm::Sha256)));
         assert_eq!(promise("x-amz-checksum-crc31"), Err("InvalidRequest".to_owned()));
-        assert_eq!(from_trailer(None, ChecksumAlgorithm::Crc32).map_err(|error| error.code().as_str().to_owned()), Err("MalformedTrailerError".to_owned()));
+        assert_eq!(
+            from_trailer(None, ChecksumAlgorithm::Crc32).map_err(|error| error.code().as_str().to_owned()),
+            Err("MalformedTrailerError".to_owned())
+        );
     }
 
     #[test]

@@ -139,8 +139,7 @@ mod tests {
     #[test]
     fn etag_lists_are_read_as_clients_write_them() {
         let check = |text: &'static str, strong, expected: Option<&[&str]>| {
-            let expected =
-                expected.map(|etags| EtagCondition::OneOf(etags.iter().map(|etag| (*etag).to_owned()).collect()));
+            let expected = expected.map(|etags| EtagCondition::OneOf(etags.iter().map(|etag| (*etag).to_owned()).collect()));
             assert_eq!(parse(&HeaderValue::from_static(text), strong), expected, "{text}");
         };
         check("\"a\"", true, Some(&["a"]));

@@ -84,7 +84,10 @@ pub(crate) async fn part(store: &Embedded, request: S3Request<UploadPartCopyInpu
         Some(range) => source_range(range, info.size_bytes)?,
     };
     if range.end - range.start > MAX_BODY_BYTES {
-        return Err(s3_error!(InvalidRequest, "The specified copy source is larger than the maximum allowable size for a copy source."));
+        return Err(s3_error!(
+            InvalidRequest,
+            "The specified copy source is larger than the maximum allowable size for a copy source."
+        ));
     }
 
     let algorithm = upload.checksum.map_or(DEFAULT_CHECKSUM, |(algorithm, _)| algorithm);
@@ -121,8 +124,8 @@ fn source_ref(source: &CopySource) -> S3Result<ObjectRef> {
 
 /// `bytes=first-last`: unlike the range of a read it must name both ends and lie within the source.
 fn source_range(text: &str, size_bytes: u64) -> S3Result<ops::Range<u64>> {
-    let range = match s3s::dto::Range::parse(text) {
-        Ok(s3s::dto::Range::Int { first, last: Some(last) }) => first..last + 1,
+    let range = match Range::parse(text) {
+        Ok(Range::Int { first, last: Some(last) }) => first..last + 1,
         _ => {
             return Err(s3_error!(
                 InvalidArgument,

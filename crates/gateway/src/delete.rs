@@ -104,5 +104,7 @@ async fn delete(
 
 /// Whether XML 1.0 can hold the text. What it cannot is deleted all the same, but not echoed.
 pub(crate) fn is_xml(text: &str) -> bool {
-    !text.chars().any(|character| character < ' ' && !matches!(character, '\t' | '\n' | '\r') || matches!(character, '\u{fffe}' | '\u{ffff}'))
+    !text.chars().any(|character| {
+        character < ' ' && !matches!(character, '\t' | '\n' | '\r') || matches!(character, '\u{fffe}' | '\u{ffff}')
+    })
 }

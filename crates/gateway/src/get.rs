@@ -57,8 +57,7 @@ pub(crate) async fn get(store: &Embedded, request: S3Request<GetObjectInput>) ->
         return Err(not_implemented("server-side encryption"));
     }
     let object = object_ref(&input.bucket, &input.key)?;
-    let conditions =
-        conditional::of_read(&request.headers, input.if_modified_since.as_ref(), input.if_unmodified_since.as_ref())?;
+    let conditions = conditional::of_read(&request.headers, input.if_modified_since.as_ref(), input.if_unmodified_since.as_ref())?;
     let (info, reader) = store.open_object(&object).await.map_err(store_error)?;
     conditional::check_read(&conditions, &info).map_err(|unmet| unmet_read(unmet, &info))?;
     let wanted = Wanted::of(input.range, input.part_number, &request.headers, &info)?;
@@ -78,8 +77,7 @@ pub(crate) async fn head(store: &Embedded, request: S3Request<HeadObjectInput>) 
         return Err(not_implemented("server-side encryption"));
     }
     let object = object_ref(&input.bucket, &input.key)?;
-    let conditions =
-        conditional::of_read(&request.headers, input.if_modified_since.as_ref(), input.if_unmodified_since.as_ref())?;
+    let conditions = conditional::of_read(&request.headers, input.if_modified_since.as_ref(), input.if_unmodified_since.as_ref())?;
     let info = store.object(&object).await.map_err(store_error)?;
     conditional::check_read(&conditions, &info).map_err(|unmet| unmet_read(unmet, &info))?;
     let wanted = Wanted::of(input.range, input.part_number, &request.headers, &info)?;
@@ -171,8 +169,7 @@ impl Wanted {
     }
 
     fn content_range(&self, size_bytes: u64) -> Option<String> {
-        (self.partial && !self.range.is_empty())
-            .then(|| format!("bytes {}-{}/{size_bytes}", self.range.start, self.range.end - 1))
+        (self.partial && !self.range.is_empty()).then(|| format!("bytes {}-{}/{size_bytes}", self.range.start, self.range.end - 1))
     }
 }
 

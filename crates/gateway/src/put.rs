@@ -61,8 +61,5 @@ pub(crate) async fn store_object(store: &Embedded, incoming: Incoming) -> S3Resu
     store.bucket(&object.bucket).await.map_err(store_error)?;
     let algorithm = expected.checksum.as_ref().map_or(DEFAULT_CHECKSUM, |announced| announced.algorithm);
     let body = receive(store, body, algorithm, expected).await?;
-    store
-        .put_object(PutObject { object, body, attributes, precondition, kind, request_id })
-        .await
-        .map_err(store_error)
+    store.put_object(PutObject { object, body, attributes, precondition, kind, request_id }).await.map_err(store_error)
 }

@@ -46,7 +46,8 @@ pub(crate) async fn receive(
     }
     let mut writer = store.write_body(BodyOptions { max_bytes: MAX_BODY_BYTES, checksum: Some(stored) });
     // The store computes one checksum. A client may announce another one for a part of an upload whose own it left open.
-    let mut other = expected.checksum.as_ref().filter(|announced| announced.algorithm != stored).map(|announced| hasher(announced.algorithm));
+    let mut other =
+        expected.checksum.as_ref().filter(|announced| announced.algorithm != stored).map(|announced| hasher(announced.algorithm));
 
     if let Some(mut body) = body {
         while let Some(bytes) = body.try_next().await.map_err(body_error)? {

@@ -7,13 +7,14 @@ use crate::request::{BodyDigests, RequestId, RequestLog};
 use crate::request_body::RequestBody;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::header::{CONTENT_LENGTH, EXPECT, HeaderName, SERVER};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, RANGE, SERVER};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use minilab_embedded::Embedded;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::host::SingleDomain;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{Body, StdError};
+use s3s::{Body, HttpError, StdError, s3_error};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,8 +22,11 @@ use tracing::Instrument;
 
 /// The largest body of one PUT or part, in bytes: 5 GiB, as S3 has it.
 pub const MAX_BODY_BYTES: u64 = 5 << 30;
-/// The largest XML body and the largest form field, in bytes.
-const MAX_XML_BYTES: usize = 1 << 20;
+/// The largest XML body in bytes. A DeleteObjects may name 1,000 keys of 1,024 bytes, each byte of which XML may write
+/// as five; a CompleteMultipartUpload 10,000 parts with ETag and checksum. Only signed requests get this far.
+const MAX_XML_BYTES: usize = 6 << 20;
+/// The largest form field in bytes.
+const MAX_FIELD_BYTES: usize = 1 << 20;
 /// All fields of a form together, in bytes.
 const MAX_FORM_BYTES: usize = 2 << 20;
 /// The largest signed chunk in bytes. One chunk per upload is held in memory until its signature is checked.
@@ -110,7 +114,7 @@ fn protocol_limits() -> S3Config {
     config.put_object_max_size = Some(MAX_BODY_BYTES);
     config.post_object_max_file_size = MAX_BODY_BYTES;
     config.aws_chunked_stream_max_chunk_size = MAX_SIGNED_CHUNK_BYTES;
-    config.form_max_field_size = MAX_XML_BYTES;
+    config.form_max_field_size = MAX_FIELD_BYTES;
     config.form_max_fields_size = MAX_FORM_BYTES;
     config.form_max_parts = 100;
     config.presigned_url_max_skew_time_secs = CLOCK_SKEW_SECS;
@@ -143,6 +147,7 @@ impl Gateway {
         let digests = names_deletions(&request).then(BodyDigests::default);
 
         let (mut parts, body) = request.into_parts();
+        drop_unusable_range(&mut parts);
         let body = RequestBody::new(body, self.body_idle, digests.clone());
         parts.extensions.insert(id.clone());
         parts.extensions.insert(log.clone());
@@ -150,16 +155,18 @@ impl Gateway {
             parts.extensions.insert(digests);
         }
 
-        let request = Request::from_parts(parts, Body::http_body_unsync(body.clone()));
-        let mut response = match self.protocol.call(request).await {
-            Ok(response) => response,
-            Err(error) => {
-                tracing::error!(error = %error, "the protocol layer failed");
-                let mut response = Response::new(Body::empty());
-                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                response
-            }
+        let answer = if is_unmeasured_form(&parts) {
+            s3_error!(MissingContentLength).to_http_response().map_err(|error| HttpError::from_std_error(Box::new(error)))
+        } else {
+            let request = Request::from_parts(parts, Body::http_body_unsync(body.clone()));
+            self.protocol.call(request).await
         };
+        let mut response = answer.unwrap_or_else(|error| {
+            tracing::error!(%error, "the protocol layer failed");
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        });
 
         let refused = response.status().is_client_error() || response.status().is_server_error();
         let code = if refused { complete_error(&mut response, &method, &id) } else { None };
@@ -171,9 +178,10 @@ impl Gateway {
         // Headers alone are in the caller's hands now; a body that is still to be streamed is not counted.
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (operation, status) = (log.operation(), response.status().as_u16());
-        match code {
-            Some(code) => tracing::info!(operation, status, code, millis, "request refused"),
-            None => tracing::debug!(operation, status, millis, "request answered"),
+        if refused {
+            tracing::info!(operation, status, code = code.as_deref().unwrap_or("-"), millis, "request refused");
+        } else {
+            tracing::debug!(operation, status, millis, "request answered");
         }
 
         // A client that has begun to send reads the answer only after the rest is sent. One that waits for
@@ -204,6 +212,29 @@ where
 fn names_deletions<B>(request: &Request<B>) -> bool {
     request.method() == Method::POST
         && request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "delete" || pair.starts_with("delete=")))
+}
+
+/// A form whose length is not stated would be gathered in memory before its signature is looked at.
+fn is_unmeasured_form(parts: &Parts) -> bool {
+    let content_type = parts.headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+    let is_form = content_type.to_ascii_lowercase().starts_with(b"multipart/form-data");
+    parts.method == Method::POST && is_form && !parts.headers.contains_key(CONTENT_LENGTH)
+}
+
+/// A range that cannot be understood is to be ignored (RFC 9110, section 14.2); the protocol layer would refuse it. One
+/// that is signed has to stay.
+fn drop_unusable_range(parts: &mut Parts) {
+    let usable = |range: &HeaderValue| range.to_str().is_ok_and(|range| s3s::dto::Range::parse(range).is_ok());
+    if parts.headers.get(RANGE).is_none_or(usable) {
+        return;
+    }
+    let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let query = parts.uri.query().unwrap_or_default();
+    let signed =
+        [authorization, query].iter().any(|text| text.split("SignedHeaders=").skip(1).any(|names| names.contains("range")));
+    if !signed {
+        parts.headers.remove(RANGE);
+    }
 }
 
 /// Adds the request id to an error's XML and gives back the error's code.
