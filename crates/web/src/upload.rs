@@ -1,0 +1,113 @@
+use crate::error::WebError;
+use crate::images::find;
+use crate::object_key::object_key;
+use crate::options::WebOptions;
+use crate::query::{BucketQuery, bucket, query};
+use crate::routes::Web;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt as _;
+use http::{HeaderMap, StatusCode, Uri, header};
+use minilab_embedded::{Attributes, BodyOptions, Embedded, EmbeddedError, EtagCondition, Precondition, PutObject, StagedBody};
+use minilab_model::{EventKind, ImageState, ObjectRef, Sequencer};
+use serde::Serialize;
+
+/// What an upload came to.
+#[derive(Debug, Serialize)]
+struct Uploaded {
+    #[serde(flatten)]
+    object: ObjectRef,
+    sequencer: Sequencer,
+    etag: String,
+    size_bytes: u64,
+    /// Where the image stands; `null` when no rule picks the object up.
+    state: Option<ImageState>,
+}
+
+/// `PUT /api/v1/objects/{key}`: stores the body as an object, with the same event as a PUT to the S3 gateway.
+///
+/// `If-None-Match: *` stores it only when the key is free.
+pub(crate) async fn object(State(web): State<Web>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, WebError> {
+    let object =
+        ObjectRef::new(bucket(query::<BucketQuery>(&uri)?.bucket, &web.options)?, object_key(uri.path(), "/api/v1/objects/")?);
+    let precondition = only_if_free(&headers)?;
+    // What can be refused is refused before the body is taken.
+    refuse_too_large(&headers, &web.options)?;
+    web.store.bucket(&object.bucket).await?;
+    if precondition.if_none_match.is_some() && exists(&web.store, &object).await? {
+        return Err(WebError::Exists(object));
+    }
+
+    let staged = receive(&web.store, &web.options, body).await?;
+    let put = PutObject {
+        object: object.clone(),
+        body: staged,
+        attributes: Attributes { content_type: stated_type(&headers), ..Attributes::default() },
+        precondition,
+        kind: EventKind::CreatedPut,
+        request_id: None,
+    };
+    let info = match web.store.put_object(put).await {
+        // Somebody else was quicker.
+        Err(EmbeddedError::PreconditionFailed) => return Err(WebError::Exists(object)),
+        other => other?,
+    };
+    let state = find(&web.store, &object).await?.map(|record| record.state);
+    let uploaded = Uploaded { object, sequencer: info.sequencer, etag: info.etag, size_bytes: info.size_bytes, state };
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(uploaded)).into_response())
+}
+
+/// Streams the body into the store, to its end, within its limits of size and silence.
+async fn receive(store: &Embedded, options: &WebOptions, body: Body) -> Result<StagedBody, WebError> {
+    let mut writer = store.write_body(BodyOptions { max_bytes: options.max_upload_bytes, checksum: None });
+    let mut chunks = body.into_data_stream();
+    loop {
+        let next = tokio::time::timeout(options.upload_idle, chunks.next()).await;
+        match next.map_err(|_| WebError::Idle(options.upload_idle))? {
+            Some(Ok(chunk)) => writer.write(chunk).await.map_err(|error| too_large(error, options))?,
+            Some(Err(error)) => {
+                tracing::debug!(%error, "an upload broke off");
+                return Err(WebError::BrokenOff);
+            }
+            None => return Ok(writer.finish().await?),
+        }
+    }
+}
+
+fn too_large(error: EmbeddedError, options: &WebOptions) -> WebError {
+    match error {
+        EmbeddedError::EntityTooLarge { .. } => WebError::TooLarge { limit_bytes: options.max_upload_bytes },
+        other => other.into(),
+    }
+}
+
+fn refuse_too_large(headers: &HeaderMap, options: &WebOptions) -> Result<(), WebError> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match length {
+        Some(length) if length > options.max_upload_bytes => Err(WebError::TooLarge { limit_bytes: options.max_upload_bytes }),
+        _ => Ok(()),
+    }
+}
+
+fn only_if_free(headers: &HeaderMap) -> Result<Precondition, WebError> {
+    match headers.get(header::IF_NONE_MATCH) {
+        None => Ok(Precondition::default()),
+        Some(value) if value == "*" => Ok(Precondition { if_none_match: Some(EtagCondition::Any), ..Precondition::default() }),
+        Some(_) => Err(WebError::bad_request("an upload understands `If-None-Match: *` only")),
+    }
+}
+
+async fn exists(store: &Embedded, object: &ObjectRef) -> Result<bool, WebError> {
+    match store.object(object).await {
+        Ok(_) => Ok(true),
+        Err(EmbeddedError::NoSuchKey(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The media type that the client states. It is stored as it is and believed by nobody.
+fn stated_type(headers: &HeaderMap) -> Option<String> {
+    headers.get(header::CONTENT_TYPE)?.to_str().ok().filter(|stated| stated.len() <= 255).map(str::to_owned)
+}
