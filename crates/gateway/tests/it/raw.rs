@@ -148,11 +148,11 @@ impl Request {
         signed.sort();
         let signed = signed.join(";");
         let credential = format!("{}/{}", self.access_key, self.scope());
-        let expires = expires.as_secs().to_string();
+        let (expires, date) = (expires.as_secs().to_string(), stamp(self.time));
         self = self
             .query("X-Amz-Algorithm", "AWS4-HMAC-SHA256")
             .query("X-Amz-Credential", &credential)
-            .query("X-Amz-Date", &stamp(self.time))
+            .query("X-Amz-Date", &date)
             .query("X-Amz-Expires", &expires)
             .query("X-Amz-SignedHeaders", &signed);
         let mut headers = self.headers.clone();

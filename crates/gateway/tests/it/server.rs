@@ -21,7 +21,6 @@ pub const PART_MIN_BYTES: usize = 100 << 10;
 /// A running gateway with the bucket [`BUCKET`]. Stops when dropped.
 pub struct Server {
     pub address: SocketAddr,
-    pub store: Embedded,
     events: Arc<Mutex<Vec<Event>>>,
     directory: TempDir,
     accepting: JoinHandle<()>,
@@ -47,7 +46,7 @@ impl Server {
         store.create_bucket(&BucketName::new(BUCKET).unwrap()).await.unwrap();
 
         let pair = Credentials { access_key: ACCESS_KEY.to_owned(), secret_key: SECRET_KEY.to_owned() };
-        let gateway = service(store.clone(), vec![pair], options).unwrap();
+        let gateway = service(store, vec![pair], options).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let accepting = tokio::spawn(async move {
@@ -56,7 +55,7 @@ impl Server {
                 tokio::spawn(connection);
             }
         });
-        Self { address, store, events, directory, accepting }
+        Self { address, events, directory, accepting }
     }
 
     /// What happened to objects so far, in order: event and key.

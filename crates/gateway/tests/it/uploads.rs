@@ -47,7 +47,7 @@ async fn parts_make_one_object() {
 
     let parts = vec![first_part, second_part, third_part];
     let completed = complete(&s3, "x", &id, parts.clone()).send().await.unwrap();
-    let digests = [&first, &second, &third].map(|part| Md5::digest(part)).concat();
+    let digests = [&first, &second, &third].map(Md5::digest).concat();
     let etag = format!("\"{}-3\"", hex::encode(Md5::digest(digests)));
     assert_eq!(completed.e_tag(), Some(etag.as_str()));
     assert_eq!(completed.location(), Some(format!("http://{}/photos/x", server.address).as_str()));
