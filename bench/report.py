@@ -36,11 +36,19 @@ def machine():
     }
 
 
+def shown(argument):
+    """An argument as it is printed: a path inside the checkout becomes relative to it."""
+    path = Path(argument)
+    if path.is_absolute() and path.exists() and path.resolve().is_relative_to(ROOT):
+        return str(path.resolve().relative_to(ROOT))
+    return argument
+
+
 def heading(versions):
     """The facts of this run as a dictionary; `print_heading` shows it."""
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "command": "python " + " ".join([os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]]),
+        "command": "python " + " ".join(shown(a) for a in [str(Path(sys.argv[0]).resolve()), *sys.argv[1:]]),
         "commit": first_line("git", "describe", "--always", "--dirty"),
         "machine": machine(),
         "versions": versions,

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """PUT → thumbnail visible, Minilab beside its peer in one run. `run.sh` prepares what this needs.
 
-Rounds are interleaved: in each, every concurrency is measured on one server, then on the other. A figure is
-the median of the rounds' figures.
+First a burst of 64 uploads at concurrency 8 right after the start, once. Then rounds, interleaved: in each,
+every concurrency is measured on one server and then on the other, each time after a warm-up. A figure is the
+median of the rounds' figures.
 """
 
 import argparse
@@ -93,14 +94,14 @@ def check(server, thumbnails, grace_seconds):
     return {"good": good, "wrong": wrong, "lost": lost, "median_bytes": statistics.median(sizes) if sizes else None}
 
 
-def measure(server, args, photo, number, concurrency):
+def measure(server, args, photo, number, concurrency, images, warm_up):
     # The peer leaves its writes to the page cache; without this the other server's flushes would pay for them.
     os.sync()
     cpu = server.cpu_seconds()
     outcome = client.run(
         client.Load(
             server.endpoint, server.access_key, server.secret_key, photo, f"{args.stamp}-{server.name}-{number}-{concurrency}",
-            concurrency, args.images[concurrency] // concurrency, args.warm_up, args.poll_ms / 1000, args.timeout,
+            concurrency, images // concurrency, warm_up, args.poll_ms / 1000, args.timeout,
         )  # fmt: skip
     )
     cpu = server.cpu_seconds() - cpu
@@ -119,16 +120,18 @@ def measure(server, args, photo, number, concurrency):
         # Over the whole phase, warm-up included, so per image of both.
         "server_cpu_ms_per_image": 1000 * cpu / max(1, len(outcome.thumbnails)),
         "polls_per_image": outcome.polls / max(1, done),
+        "failed_polls": outcome.failed_polls,
         "timed_out": len(outcome.timed_out),
         "errors": outcome.errors,
     }
     shown = " ".join(f"{k} {result[k]:.1f}" for k in ("p50_ms", "p95_ms", "images_per_second") if result[k] is not None)
-    print(f"round {number} at {concurrency}: {server.name:8} {shown}", file=sys.stderr)
+    print(f"round {number or 'cold'} at {concurrency}: {server.name:8} {shown}", file=sys.stderr)
     return result, outcome.thumbnails
 
 
 def summary(rounds, concurrency):
-    chosen = [r for r in rounds if r["concurrency"] == concurrency]
+    """Medians over the rounds; concurrency None: the burst right after the start, which is round 0."""
+    chosen = [r for r in rounds if (r["round"] == 0 if concurrency is None else r["round"] and r["concurrency"] == concurrency)]
     keys = ("p50_ms", "p95_ms", "put_p50_ms", "images_per_second", "server_cpu_ms_per_image", "polls_per_image")
     return {k: statistics.median(v) if (v := [r[k] for r in chosen if r[k] is not None]) else None for k in keys}
 
@@ -140,7 +143,7 @@ def arguments():
     parser.add_argument("--without-peer", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--images", type=int, nargs=2, default=(60, 120), metavar=("AT_1", "AT_8"), help="a round")
-    parser.add_argument("--warm-up", type=int, default=4, help="images a worker, before each measurement")
+    parser.add_argument("--warm-up", type=int, default=12, help="images a worker, before each measurement")
     parser.add_argument("--poll-ms", type=float, default=2.0)
     parser.add_argument("--timeout", type=float, default=20.0, help="seconds until a thumbnail counts as not visible")
     parser.add_argument("--json", type=Path, help="default: WORK/e2e/results.json")
@@ -162,7 +165,7 @@ def main():
     running = []
     if args.minilab:
         running.append(servers.Minilab(work, args.minilab))
-        versions = {"minilab": report.first_line(args.minilab, "--version"), **versions}
+        versions = {"minilab": report.first_line(args.minilab, "--version").removeprefix("minilab "), **versions}
     if not args.without_peer:
         install = args.work.resolve() / "peer"
         running.append(servers.Peer(work, install, args.work.resolve() / "venv"))
@@ -180,11 +183,15 @@ def main():
     try:
         for server in running:
             server.start()
+        for server in running:
+            result, made = measure(server, args, photo, 0, 8, 64, 0)
+            results[server.name].append(result)
+            thumbnails[server.name] += made
         for number in range(1, args.rounds + 1):
             for concurrency in args.images:
                 # Who goes first changes from round to round.
                 for server in running if number % 2 else reversed(running):
-                    result, made = measure(server, args, photo, number, concurrency)
+                    result, made = measure(server, args, photo, number, concurrency, args.images[concurrency], args.warm_up)
                     results[server.name].append(result)
                     thumbnails[server.name] += made
         for server in running:
@@ -198,13 +205,12 @@ def main():
     print(
         f"{args.rounds} rounds, interleaved, medians; photo {len(photo):,} bytes; asked every {args.poll_ms:g} ms; "
         f"data on {kind}, write + fdatasync of one photo {facts['write_and_fdatasync_ms']:.1f} ms.\n"
-        "minilab flushes the object, its index and the event to the disk before it answers the PUT, and the thumbnail "
-        "before it is visible; the peer flushes nothing.\n"
+        "minilab answers a PUT once object, index and event are flushed to the disk; the peer's store flushes nothing.\n"
     )
     rows, medians = [], {}
-    for concurrency in args.images:
+    for concurrency, title in ((1, "at 1"), (8, "at 8"), (None, "first 64 after start, at 8")):
         by_name = {name: summary(rounds, concurrency) for name, rounds in results.items()}
-        medians[str(concurrency)] = by_name
+        medians[title] = by_name
         peer, ours = by_name.get("peer", {}), by_name.get("minilab", {})
         for key, label, more_is_better in (
             ("p50_ms", "p50, ms", False),
@@ -215,7 +221,7 @@ def main():
         ):
             a, b = peer.get(key), ours.get(key)
             better = report.ratio(b, a) if more_is_better else report.ratio(a, b)
-            rows.append([f"at {concurrency}: {label}", report.figure(a), report.figure(b), better])
+            rows.append([f"{title}: {label}", report.figure(a), report.figure(b), better])
     rows.append(["memory after the run, MiB", report.figure(memory.get("peer")), report.figure(memory.get("minilab")),
                  report.ratio(memory.get("peer"), memory.get("minilab"))])  # fmt: skip
     report.print_table(["PUT → thumbnail visible", "peer", "minilab", "minilab is better by"], rows)
@@ -223,11 +229,12 @@ def main():
     for name, found in checks.items():
         late = sum(r["timed_out"] for r in results[name])
         stopped = sum(len(r["errors"]) for r in results[name])
+        failed_polls = sum(r["failed_polls"] for r in results[name])
         bad |= bool(found["wrong"] or found["lost"] or stopped) and name == "minilab"
         print(
             f"{name}: {len(thumbnails[name])} uploads, {found['good']} thumbnails are 128-px JPEGs "
             f"(median {found['median_bytes']} bytes), {len(found['wrong'])} wrong, {len(found['lost'])} lost, "
-            f"{late} not visible within {args.timeout:g} s, {stopped} workers stopped by an error"
+            f"{late} not visible within {args.timeout:g} s, {failed_polls} HEADs answered 5xx, {stopped} workers stopped by an error"
         )
         for line in (found["wrong"] + [f"{key}: lost" for key in found["lost"]])[:5]:
             print("  " + line)

@@ -40,6 +40,7 @@ class Outcome:
     latencies_ms: list = field(default_factory=list)
     put_ms: list = field(default_factory=list)
     polls: int = 0
+    failed_polls: int = 0  # answered 5xx, warm-up included
     thumbnails: list = field(default_factory=list)  # every key that should exist, warm-up included
     timed_out: list = field(default_factory=list)
     errors: list = field(default_factory=list)
@@ -93,13 +94,13 @@ class Asker:
 
 
 def upload_and_wait(s3, asker, load, name):
-    """(seconds of the PUT, seconds until visible or None, polls)"""
+    """(seconds of the PUT, seconds until visible or None, polls, polls that the server failed)"""
     body = unique(load.photo, name)
     url = s3.generate_presigned_url(
         "head_object", Params={"Bucket": BUCKET, "Key": f"output/{name}_thumbnail.jpg"}, ExpiresIn=3600, HttpMethod="HEAD"
     )
     parts = urlsplit(url)
-    target, polls = f"{parts.path}?{parts.query}", 0
+    target, polls, failed = f"{parts.path}?{parts.query}", 0, 0
     start = time.perf_counter()
     s3.put_object(Bucket=BUCKET, Key=f"input/{name}.jpg", Body=body, ContentType="image/jpeg")
     put = time.perf_counter() - start
@@ -108,11 +109,14 @@ def upload_and_wait(s3, asker, load, name):
         status = asker.status(target)
         now = time.perf_counter() - start
         if status == 200:
-            return put, now, polls
-        if status != 404:
+            return put, now, polls, failed
+        if status >= 500:
+            # s3rver answers 500 to a HEAD that meets an object half written. Not visible yet; counted.
+            failed += 1
+        elif status != 404:
             raise RuntimeError(f"HEAD of the thumbnail of {name} answered {status}")
         if now > load.timeout_seconds:
-            return put, None, polls
+            return put, None, polls, failed
         time.sleep(load.poll_seconds)
 
 
@@ -127,7 +131,8 @@ def worker(load, number, barrier, results):
             for i in range(count):
                 name = f"{load.label}-{number}-{phase}{i}"
                 outcome.thumbnails.append(f"output/{name}_thumbnail.jpg")
-                put, visible, polls = upload_and_wait(s3, asker, load, name)
+                put, visible, polls, failed = upload_and_wait(s3, asker, load, name)
+                outcome.failed_polls += failed
                 if visible is None:
                     outcome.timed_out.append(name)
                 elif phase == "m":
@@ -159,4 +164,5 @@ def run(load):
         for name in ("latencies_ms", "put_ms", "thumbnails", "timed_out", "errors"):
             getattr(total, name).extend(getattr(part, name))
         total.polls += part.polls
+        total.failed_polls += part.failed_polls
     return total

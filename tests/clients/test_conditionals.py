@@ -1,7 +1,7 @@
 """If-Match and its kin: decided against the object that is there at that moment."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
@@ -19,7 +19,7 @@ def etag(s3, bucket):
 @pytest.mark.parametrize("call", ["get_object", "head_object"])
 def test_reads_under_a_condition(s3, bucket, etag, call):
     read = getattr(s3, call)
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     failed = "PreconditionFailed" if call == "get_object" else "412"
 
     assert read(Bucket=bucket, Key="k", IfMatch=etag)["ETag"] == etag
@@ -41,7 +41,7 @@ def test_reads_under_a_condition(s3, bucket, etag, call):
 
 
 def test_if_match_outweighs_if_unmodified_since(s3, bucket, etag):
-    past = datetime.now(timezone.utc) - DAY
+    past = datetime.now(UTC) - DAY
     assert s3.get_object(Bucket=bucket, Key="k", IfMatch=etag, IfUnmodifiedSince=past)["ETag"] == etag
 
 

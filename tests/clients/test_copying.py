@@ -10,9 +10,7 @@ pytestmark = pytest.mark.s3
 
 @pytest.fixture
 def source(s3, bucket):
-    s3.put_object(
-        Bucket=bucket, Key="from", Body=b"content" * 20_000, ContentType="text/x-own", Metadata={"a": "1"}
-    )
+    s3.put_object(Bucket=bucket, Key="from", Body=b"content" * 20_000, ContentType="text/x-own", Metadata={"a": "1"})
     return {"Bucket": bucket, "Key": "from"}
 
 
@@ -49,9 +47,7 @@ def test_a_copy_with_replaced_metadata(s3, bucket, source):
 def test_a_copy_onto_itself_needs_a_change(s3, bucket, source):
     with refused("InvalidRequest", status=400):
         s3.copy_object(Bucket=bucket, Key="from", CopySource=source)
-    s3.copy_object(
-        Bucket=bucket, Key="from", CopySource=source, MetadataDirective="REPLACE", Metadata={"c": "3"}
-    )
+    s3.copy_object(Bucket=bucket, Key="from", CopySource=source, MetadataDirective="REPLACE", Metadata={"c": "3"})
     got = s3.get_object(**source)
     assert (got["Metadata"], got["Body"].read()) == ({"c": "3"}, b"content" * 20_000)
 

@@ -21,9 +21,7 @@ def part(s3, bucket, upload, number, body, key="big"):
 
 
 def completed(s3, bucket, upload, parts, key="big"):
-    return s3.complete_multipart_upload(
-        Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}
-    )
+    return s3.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
 
 
 def multipart_etag(*bodies):
@@ -88,9 +86,7 @@ def test_parts_are_listed_in_pages(s3, bucket):
     sent = [part(s3, bucket, upload, number, b"x" * number) for number in (1, 2, 5, 7)]
     first = s3.list_parts(Bucket=bucket, Key="big", UploadId=upload, MaxParts=3)
     assert first["IsTruncated"] is True
-    rest = s3.list_parts(
-        Bucket=bucket, Key="big", UploadId=upload, PartNumberMarker=int(first["NextPartNumberMarker"])
-    )
+    rest = s3.list_parts(Bucket=bucket, Key="big", UploadId=upload, PartNumberMarker=int(first["NextPartNumberMarker"]))
     listed = first["Parts"] + rest["Parts"]
     assert [(p["PartNumber"], p["ETag"], p["Size"]) for p in listed] == [
         (p["PartNumber"], p["ETag"], p["PartNumber"]) for p in sent

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from photos import random_bytes
@@ -11,9 +11,7 @@ from s3errors import refused
 pytestmark = pytest.mark.s3
 
 
-@pytest.mark.parametrize(
-    "size", [0, 1, 65_535, 65_536, 65_537, 1_000_000, 6_000_000], ids=lambda n: f"{n}-bytes"
-)
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 1_000_000, 6_000_000], ids=lambda n: f"{n}-bytes")
 def test_what_is_put_is_got(s3, bucket, size):
     body = random_bytes(size, seed=size)
     put = s3.put_object(Bucket=bucket, Key="k", Body=body)
@@ -24,7 +22,7 @@ def test_what_is_put_is_got(s3, bucket, size):
     assert (got["ContentLength"], got["ETag"]) == (size, md5)
     head = s3.head_object(Bucket=bucket, Key="k")
     assert (head["ContentLength"], head["ETag"]) == (size, md5)
-    assert abs(head["LastModified"] - datetime.now(timezone.utc)) < timedelta(minutes=2)
+    assert abs(head["LastModified"] - datetime.now(UTC)) < timedelta(minutes=2)
 
 
 def test_a_newer_put_replaces_the_older_one_with_all_its_headers(s3, bucket):
@@ -79,7 +77,7 @@ def test_user_metadata_and_content_headers_come_back(s3, bucket):
         "ContentLanguage": "de",
         "CacheControl": "max-age=60",
     }
-    expires = datetime(2030, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    expires = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
     metadata = {"camera": "pinhole", "with-dash": "two words", "number": "7"}
     s3.put_object(Bucket=bucket, Key="k", Body=b"x", Metadata=metadata, Expires=expires, **headers)
     for got in (s3.get_object(Bucket=bucket, Key="k"), s3.head_object(Bucket=bucket, Key="k")):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import photos
@@ -21,9 +21,7 @@ def shop(tmp_path_factory):
     """A server with the contract's configuration and one processed photo."""
     server = Server(tmp_path_factory.mktemp("routes"), EXAMPLES / "thumbnail.toml").start()
     server.photo = photos.jpeg_with_exif(640, 480, orientation=6, gps=True)
-    server.s3().put_object(
-        Bucket="local-bucket", Key=KEY, Body=server.photo, ContentType="image/jpeg"
-    )
+    server.s3().put_object(Bucket="local-bucket", Key=KEY, Body=server.photo, ContentType="image/jpeg")
     until(lambda: (server.record(KEY) or {}).get("state") == "processed", "the first photo")
     yield server
     close(server, "routes", False)
@@ -37,7 +35,7 @@ def test_a_record_has_the_contracts_fields(shop):
     assert record["size_bytes"] == len(shop.photo)
     assert record["etag"].strip('"') == hashlib.md5(shop.photo).hexdigest()
     assert record["sha256"] == hashlib.sha256(shop.photo).hexdigest()
-    age = datetime.now(timezone.utc) - datetime.fromisoformat(record["created_at"].replace("Z", "+00:00"))
+    age = datetime.now(UTC) - datetime.fromisoformat(record["created_at"].replace("Z", "+00:00"))
     assert abs(age) < timedelta(minutes=10)
     assert record["created_at"].endswith("Z")
     assert len(record["thumbhash"]) > 10

@@ -1,7 +1,7 @@
 """Who may not: wrong secret, unknown key, nobody, and signatures that are too old or too weak."""
 
 import uuid
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
@@ -70,11 +70,11 @@ def test_the_old_signature_version_is_off(shared, guarded):
 
 
 def test_a_clock_that_is_an_hour_off_is_refused(shared, guarded):
-    then = datetime.now(timezone.utc) - timedelta(hours=1)
+    then = datetime.now(UTC) - timedelta(hours=1)
     answer = get_signed_at(shared.s3_url, guarded, "k", then)
     assert answer.status_code == 403
     assert "RequestTimeTooSkewed" in answer.text
-    now = get_signed_at(shared.s3_url, guarded, "k", datetime.now(timezone.utc))
+    now = get_signed_at(shared.s3_url, guarded, "k", datetime.now(UTC))
     assert (now.status_code, now.content) == (200, b"content")
 
 

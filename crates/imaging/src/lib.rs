@@ -1,46 +1,44 @@
-//! stub
-use minilab_model::*;
+//! One decode, many variants: sniffing, headers, decoding, steps, encoding and metadata.
+//!
+//! This crate is synchronous and pure: bytes in, bytes out. It runs nothing in the background, reads no files and knows no
+//! clock but the deadline it is given. Every entry point takes bytes from strangers.
+//!
+//! The way of an image: [`sniff`](fn@sniff) its format, [`read_header`] and check it against the limits, [`estimate`] what the
+//! work will cost; then [`render`] plans the scale, decodes rows into a sink that shrinks them as they come, and makes each
+//! variant from the smallest picture that serves: resize, turn upright, convert to sRGB, encode.
+//!
+//! ```
+//! use minilab_imaging::{RenderOptions, inspect};
+//! use minilab_model::{Format, Limits};
+//!
+//! // One white pixel.
+//! let gif = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+//! let options = RenderOptions { limits: &Limits::default(), record_gps: false, deadline: None };
+//! let metadata = inspect(gif, &options)?;
+//! assert_eq!((metadata.format, metadata.width), (Format::Gif, 1));
+//! # Ok::<(), minilab_imaging::ImageError>(())
+//! ```
+
+mod alpha;
+mod color;
+mod decode;
+mod encode;
+mod error;
+mod header;
+mod metadata;
+mod orient;
+mod picture;
+mod plan;
+mod render;
+mod shrink;
+mod sniff;
+mod steps;
+
+pub use error::ImageError;
+pub use header::{Header, read_header};
+pub use render::{Output, RenderOptions, Rendered, estimate, inspect, render};
+pub use sniff::sniff;
+
+/// Part of every recipe: raised whenever the same source and rule would give other bytes, so that what was made before is
+/// known to be out of date.
 pub const ENGINE_VERSION: &str = "1";
-#[derive(Debug, thiserror::Error)]
-pub enum ImageError {
-    #[error("a")]
-    NotAnImage { beginning: String },
-    #[error("l")]
-    LimitExceeded { what: &'static str, actual: u64, limit: u64 },
-    #[error("h")]
-    HeaderIncomplete {},
-}
-impl ImageError {
-    pub fn kind(&self) -> FailureKind {
-        FailureKind::Permanent
-    }
-}
-pub struct Header;
-pub fn read_header(_: &[u8], _: &DecodeLimits) -> Result<Header, ImageError> {
-    Ok(Header)
-}
-pub fn estimate(_: &Header, _: u64, _: &[VariantSpec]) -> u64 {
-    0
-}
-pub struct RenderOptions<'a> {
-    pub limits: &'a Limits,
-    pub record_gps: bool,
-    pub deadline: Option<std::time::Instant>,
-}
-#[derive(Debug)]
-pub struct Output {
-    pub name: String,
-    pub format: Format,
-    pub width: u32,
-    pub height: u32,
-    pub bytes: Vec<u8>,
-}
-#[derive(Debug)]
-pub struct Rendered {
-    pub metadata: ImageMetadata,
-    pub outputs: Vec<Output>,
-    pub warnings: Vec<String>,
-}
-pub fn render(_: &[u8], _: &[VariantSpec], _: &RenderOptions) -> Result<Rendered, ImageError> {
-    Err(ImageError::HeaderIncomplete {})
-}

@@ -23,15 +23,19 @@ pub enum ConfigError {
         /// What is wrong with it and what to do.
         reason: String,
     },
-    /// A rule does not fit what exists.
-    #[error(transparent)]
-    Rule(RuleError),
 }
 
 impl ConfigError {
     pub(super) fn syntax(file: &Path, text: &str, error: &toml::de::Error) -> Self {
         let start = error.span().map_or(0, |span| span.start);
-        Self::Line { file: file.to_owned(), line: position::line(text, start), reason: with_nearest(error.message()) }
+        let mut reason = with_nearest(error.message());
+        // Of a wrong value serde tells what it is, not which key it was given to.
+        if let Some(key) = position::key_at(text, start)
+            && !reason.contains(key)
+        {
+            reason = format!("{key}: {reason}");
+        }
+        Self::Line { file: file.to_owned(), line: position::line(text, start), reason }
     }
 
     pub(super) fn value(file: &Path, text: &str, offset: usize, reason: String) -> Self {

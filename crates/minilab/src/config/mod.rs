@@ -30,6 +30,17 @@ pub struct Config {
     pub rules: RuleSet,
     /// Who is told of what.
     pub notifications: Vec<NotificationSpec>,
+    /// Where it was read, for messages about what is only known later.
+    origin: Origin,
+}
+
+/// The text that a configuration was read from.
+#[derive(Debug, Clone)]
+struct Origin {
+    file: PathBuf,
+    text: String,
+    /// The rules' names, and where in the text each begins.
+    rules: Vec<(String, usize)>,
 }
 
 /// The `[server]` table.
@@ -143,9 +154,10 @@ impl Config {
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let file: File = toml::from_str(text).map_err(|error| ConfigError::syntax(path, text, &error))?;
-        let starts: Vec<(String, usize)> = file.rules.iter().map(|rule| (rule.get_ref().name.clone(), rule.span().start)).collect();
+        let starts = file.rules.iter().map(|rule| (rule.get_ref().name.clone(), rule.span().start)).collect();
+        let origin = Origin { file: path.to_owned(), text: text.to_owned(), rules: starts };
         let rules = file.rules.into_iter().map(Spanned::into_inner).collect();
-        let rules = RuleSet::new(rules).map_err(|error| ConfigError::rule(path, text, &starts, error))?;
+        let rules = RuleSet::new(rules).map_err(|error| origin.rule_error(error))?;
         for spec in &file.notifications {
             if let Err(reason) = check_notification(spec.get_ref(), &rules) {
                 return Err(ConfigError::value(path, text, spec.span().start, reason));
@@ -160,6 +172,7 @@ impl Config {
             limits,
             rules,
             notifications: file.notifications.into_iter().map(Spanned::into_inner).collect(),
+            origin,
         };
         Ok(config)
     }
@@ -171,13 +184,19 @@ impl Config {
     /// [`ConfigError`] names the rule and the bucket.
     pub fn check_buckets(&self, existing: &[BucketName]) -> Result<(), ConfigError> {
         let known: BTreeSet<BucketName> = self.server.buckets.iter().chain(existing).cloned().collect();
-        self.rules.check_destinations(&known).map_err(ConfigError::Rule)
+        self.rules.check_destinations(&known).map_err(|error| self.origin.rule_error(error))
     }
 
     /// The bucket that the web listener speaks of when none is named: the first rule's, else the first listed one.
     #[must_use]
     pub fn default_bucket(&self) -> Option<BucketName> {
         self.rules.iter().map(|rule| &rule.bucket).chain(&self.server.buckets).next().cloned()
+    }
+}
+
+impl Origin {
+    fn rule_error(&self, error: minilab_model::RuleError) -> ConfigError {
+        ConfigError::rule(&self.file, &self.text, &self.rules, error)
     }
 }
 
@@ -256,6 +275,8 @@ mod tests {
         check(&format!("{variant}steps = [{{ resise = {{ width = 1 }} }}]\n"), &["shop.toml:7", "`resise`", "`resize`"]);
         check(variant, &["shop.toml:1", "loop", "r → r"]);
         check("[[notifications]]\non = [\"image.processed\"]\n", &["shop.toml:1", "no target"]);
+        check(&format!("{variant}quality = \"high\"\n"), &["shop.toml:7", "quality: ", "string"]);
+        check(&format!("{variant}steps = [{{ resize = {{ width = -5 }} }}]\n"), &["shop.toml:7", "width: "]);
         check("x = [", &["shop.toml:1"]);
     }
 
@@ -263,7 +284,8 @@ mod tests {
     fn a_destination_must_exist() {
         let text = "[[rules]]\nname = \"r\"\nbucket = \"photos\"\n[[rules.variants]]\nname = \"v\"\nbucket = \"prints\"\nkey = \"{key}\"\n";
         let config = Config::parse(Path::new("shop.toml"), text).unwrap();
-        assert!(config.check_buckets(&[]).unwrap_err().to_string().contains("`prints`"));
+        let message = config.check_buckets(&[]).unwrap_err().to_string();
+        assert!(message.contains("`prints`") && message.contains("shop.toml:1"), "{message}");
         config.check_buckets(&[BucketName::new("prints").unwrap()]).unwrap();
     }
 }

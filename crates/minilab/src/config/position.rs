@@ -10,6 +10,15 @@ pub(super) fn of_key(text: &str, start: usize, key: &str) -> usize {
     find_line(text, start, |line| sets(line, key)).unwrap_or(start)
 }
 
+/// The key whose value holds this byte: the word before the last `=` ahead of it on its line.
+pub(super) fn key_at(text: &str, offset: usize) -> Option<&str> {
+    let line_start = text[..offset].rfind('\n').map_or(0, |newline| newline + 1);
+    let (before, _) = text[line_start..offset].rsplit_once('=')?;
+    let before = before.trim_end();
+    let start = before.rfind(|letter: char| !letter.is_alphanumeric() && letter != '_').map_or(0, |end| end + 1);
+    (start < before.len()).then(|| &before[start..])
+}
+
 /// The place where a rule, or a variant of it, sets `key`. A key inside a step is found in the step's line.
 pub(super) fn of_field(text: &str, rule_start: usize, variant: Option<&str>, key: &str) -> usize {
     let named = |name: &str| find_line(text, rule_start, |line| sets(line, "name") && line.contains(&format!("\"{name}\"")));

@@ -2,7 +2,6 @@
 
 use anyhow::{Context, bail};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 const ACCESS_KEY: &str = "MINILAB_ACCESS_KEY";
@@ -32,10 +31,10 @@ pub fn load(data_dir: &Path) -> anyhow::Result<Credentials> {
 pub fn generate() -> anyhow::Result<Credentials> {
     // Letters and digits without those that are mistaken for one another: 32 of them, 5 bits each.
     const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-    let mut random = [0_u8; 56];
+    let mut random = [0_u8; 58];
     getrandom::fill(&mut random).context("the system gives no random bytes")?;
     let text: String = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect();
-    Ok(Credentials { access_key: format!("ML{}", &text[..18]), secret_key: text[16..].to_owned(), is_new: true })
+    Ok(Credentials { access_key: format!("ML{}", &text[..18]), secret_key: text[18..].to_owned(), is_new: true })
 }
 
 fn check(credentials: Credentials) -> anyhow::Result<Credentials> {
@@ -53,24 +52,31 @@ fn stored(path: &Path) -> anyhow::Result<Credentials> {
                 (Some(access_key), Some(secret_key)) if !secret_key.is_empty() => {
                     check(Credentials { access_key, secret_key, is_new: false })
                 }
-                _ => bail!("{} must hold the access key and the secret key, a line each; delete it to get a new pair", path.display()),
+                _ => bail!(
+                    "{} must hold the access key and the secret key, a line each; delete it to get a new pair",
+                    path.display()
+                ),
             }
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let made = generate()?;
-            let mut file = std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)
-                .with_context(|| format!("{} cannot be written", path.display()))?;
-            write!(file, "{}\n{}\n", made.access_key, made.secret_key)
-                .and_then(|()| file.sync_all())
+            write_private(path, &format!("{}\n{}\n", made.access_key, made.secret_key))
                 .with_context(|| format!("{} cannot be written", path.display()))?;
             Ok(made)
         }
         Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
     }
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    // Temporary files are made with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    std::fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Claims jobs from the embedded queue and gives them to the worker: leases, heartbeats, retries, dead letters.
 
+use crate::error_chain::one_line;
 use minilab_embedded::{Embedded, LeasedJob};
 use minilab_model::{Attempt, DeliveryLimits, Lease, Timestamp};
 use minilab_pipeline::job::{Next, after_failure};
@@ -49,7 +50,7 @@ impl Dispatcher {
                         }
                     }
                     Err(error) => {
-                        tracing::error!(error = chain(&error), "jobs cannot be claimed");
+                        tracing::error!(error = one_line(&error), "jobs cannot be claimed");
                         pause = Some(PAUSE);
                     }
                 }
@@ -91,7 +92,7 @@ impl Dispatcher {
             }
             Ok(None) => std::future::pending().await,
             Err(error) => {
-                tracing::error!(error = chain(&error), "the queue cannot be read");
+                tracing::error!(error = one_line(&error), "the queue cannot be read");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -107,7 +108,7 @@ impl Dispatcher {
         tracing::warn!(jobs = left.len(), "jobs were still under way and are given back");
         for lease in left {
             if let Err(error) = self.store.release(lease).await {
-                tracing::warn!(error = chain(&error), "a job could not be given back; the next start frees it");
+                tracing::warn!(error = one_line(&error), "a job could not be given back; the next start frees it");
             }
         }
     }
@@ -143,13 +144,12 @@ async fn work(store: &Embedded, worker: &EmbeddedWorker, limits: &DeliveryLimits
 }
 
 async fn retry(store: &Embedded, leased: &LeasedJob, error: &JobError, within: Duration) {
-    let attempt =
-        Attempt { number: leased.attempt, ended_at: Timestamp::from(SystemTime::now()), error: error.chain() };
+    let attempt = Attempt { number: leased.attempt, ended_at: Timestamp::from(SystemTime::now()), error: error.chain() };
     match store.retry_later(leased.lease, attempt, jitter(within)).await {
         Ok(true) => {}
         Ok(false) => tracing::info!(object = %leased.job.event.object(), "somebody else holds the job by now"),
         // The lease runs out by itself, and the job is claimed again then.
-        Err(error) => tracing::error!(error = chain(&error), "the retry could not be written"),
+        Err(error) => tracing::error!(error = one_line(&error), "the retry could not be written"),
     }
 }
 
@@ -173,16 +173,11 @@ async fn keep_alive(store: Embedded, limits: DeliveryLimits, held: Held) {
         match store.heartbeat(&leases, limits.lease).await {
             Ok(lost) if lost.is_empty() => {}
             Ok(lost) => tracing::warn!(jobs = lost.len(), "leases ran out; what these jobs write will be refused"),
-            Err(error) => tracing::error!(error = chain(&error), "leases cannot be renewed"),
+            Err(error) => tracing::error!(error = one_line(&error), "leases cannot be renewed"),
         }
     }
 }
 
 fn lock(held: &Mutex<HashSet<Lease>>) -> std::sync::MutexGuard<'_, HashSet<Lease>> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,25 +1,20 @@
 //! The accept loop of both listeners, with the bounds that `axum::serve` and a bare hyper do not set.
 
-use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, Sleep};
 
 /// Connections served at once; more wait in the kernel's backlog.
 const CONNECTIONS: usize = 1024;
 /// How long a client may take to send a request's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a request's body may stand still.
-const BODY_IDLE: Duration = Duration::from_secs(30);
 /// Largest request headers in bytes.
 const HEADER_BYTES: usize = 16 << 10;
 /// How long requests under way may go on after the order to stop.
@@ -27,10 +22,11 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Serves HTTP/1.1 on `listener` until `shutdown` says true; then requests under way are finished.
+/// Serves HTTP/1.1 on `listener` until `shutdown` says true; then requests under way are finished. The handler is told
+/// each request's peer. How long a body may stand still is the handler's business, which knows what it is read for.
 pub async fn run<H, F, B, E>(listener: TcpListener, handler: H, mut shutdown: watch::Receiver<bool>)
 where
-    H: Fn(Request<IdleBody>) -> F + Clone + Send + 'static,
+    H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Response<B>, E>> + Send + 'static,
     B: Body + Send + 'static,
     B::Data: Send,
@@ -46,12 +42,12 @@ where
             let permit = Arc::clone(&connections).acquire_owned().await;
             (permit, listener.accept().await)
         };
-        let (permit, stream) = tokio::select! {
+        let (permit, accepted) = tokio::select! {
             accepted = accept => accepted,
             _ = shutdown.wait_for(|stop| *stop) => break,
         };
-        let stream = match stream {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, or the client left already. Neither ends the server.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -64,7 +60,7 @@ where
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
         let handler = handler.clone();
-        let service = service_fn(move |request: Request<Incoming>| handler(request.map(IdleBody::new)));
+        let service = service_fn(move |request: Request<Incoming>| handler(request, peer));
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -76,45 +72,5 @@ where
     drop(listener);
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still under way after {} s and are cut off", DRAIN.as_secs());
-    }
-}
-
-/// A request's body that fails when nothing arrives for 30 s.
-pub struct IdleBody {
-    inner: Incoming,
-    deadline: Pin<Box<Sleep>>,
-}
-
-impl IdleBody {
-    fn new(inner: Incoming) -> Self {
-        Self { inner, deadline: Box::pin(tokio::time::sleep(BODY_IDLE)) }
-    }
-}
-
-impl Body for IdleBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match Pin::new(&mut self.inner).poll_frame(context) {
-            Poll::Ready(frame) => {
-                self.deadline.as_mut().reset(Instant::now() + BODY_IDLE);
-                Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)))
-            }
-            Poll::Pending => match self.deadline.as_mut().poll(context) {
-                Poll::Ready(()) => {
-                    Poll::Ready(Some(Err(format!("the request's body stood still for {} s", BODY_IDLE.as_secs()).into())))
-                }
-                Poll::Pending => Poll::Pending,
-            },
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }

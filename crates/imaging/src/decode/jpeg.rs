@@ -1,0 +1,100 @@
+use super::{DecodeOptions, rows_missing, size};
+use crate::error::ImageError;
+use crate::header::{Details, Header};
+use crate::picture::{Layout, Picture};
+use crate::shrink::RowSink;
+use minilab_model::{ColorSpace, Format};
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace as ZuneColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+
+/// Most scans of a progressive file; a small file with thousands of scans would take minutes.
+const MAX_SCANS: usize = 100;
+
+/// Rows handed on at a time.
+const STRIP_ROWS: usize = 16;
+
+pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Picture, ImageError> {
+    check_end(source, header)?;
+    full(source, header, options)
+}
+
+/// Refuses a file that was cut off: behind the last scan stands an end-of-image marker.
+fn check_end(source: &[u8], header: &Header) -> Result<(), ImageError> {
+    let start = match header.details {
+        Details::Jpeg { scan_offset, .. } => scan_offset.min(source.len()),
+        _ => 0,
+    };
+    if source[start..].windows(2).rev().any(|pair| pair == [0xff, 0xd9]) {
+        Ok(())
+    } else {
+        Err(ImageError::corrupt_at(Format::Jpeg, "it ends before its end-of-image marker", source.len()))
+    }
+}
+
+/// Decodes every pixel with zune-jpeg, then averages boxes.
+fn full(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Picture, ImageError> {
+    let (layout, output) = match header.color_space {
+        ColorSpace::Grey => (Layout::Grey, ZuneColorSpace::Luma),
+        ColorSpace::Rgb | ColorSpace::Ycbcr => (Layout::Rgb, ZuneColorSpace::RGB),
+        ColorSpace::Cmyk => (Layout::Cmyk, ZuneColorSpace::CMYK),
+        ColorSpace::Ycck => (Layout::Cmyk, ZuneColorSpace::YCCK),
+    };
+    let decoder_options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(options.limits.side as usize)
+        .set_max_height(options.limits.side as usize)
+        .jpeg_set_max_scans(MAX_SCANS)
+        .jpeg_set_out_colorspace(output);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(source), decoder_options);
+    let mut samples = decoder.decode().map_err(|error| ImageError::corrupt(Format::Jpeg, detail(&error)))?;
+    options.deadline.check()?;
+    if decoder.dimensions() != Some((header.width as usize, header.height as usize)) {
+        return Err(ImageError::corrupt(Format::Jpeg, "it holds two frame headers that differ"));
+    }
+    let row = header.width as usize * layout.channels();
+    if samples.len() != row * header.height as usize {
+        return Err(ImageError::corrupt(Format::Jpeg, "its components do not make whole pixels"));
+    }
+    match header.color_space {
+        ColorSpace::Ycck => samples.chunks_exact_mut(4).for_each(ycck_to_cmyk),
+        // Adobe stores ink inverted: 255 is none.
+        ColorSpace::Cmyk if matches!(header.details, Details::Jpeg { adobe: true, .. }) => {
+            samples.iter_mut().for_each(|sample| *sample = 255 - *sample);
+        }
+        _ => {}
+    }
+    if options.shrink <= 1 {
+        return Ok(Picture::eight(size(header), layout, samples));
+    }
+    let mut sink = RowSink::new(size(header), layout, options.shrink, options.deadline);
+    for strip in samples.chunks(row * STRIP_ROWS) {
+        sink.push(strip)?;
+    }
+    let rows = sink.rows_taken();
+    sink.finish().ok_or_else(|| rows_missing(header, rows))
+}
+
+/// Adobe's YCCK: the first three channels are the inks as YCbCr (JFIF's matrix), black is inverted.
+fn ycck_to_cmyk(pixel: &mut [u8]) {
+    let [y, cb, cr, k] = pixel else { return };
+    let (luma, blue, red) = (f32::from(*y), f32::from(*cb) - 128.0, f32::from(*cr) - 128.0);
+    // A float to integer cast saturates, which is the clamp wanted here.
+    *y = (luma + 1.402 * red).round() as u8;
+    *cb = (luma - 0.344_136 * blue - 0.714_136 * red).round() as u8;
+    *cr = (luma + 1.772 * blue).round() as u8;
+    *k = 255 - *k;
+}
+
+/// The decoder's message as part of a sentence.
+fn detail(error: &zune_jpeg::errors::DecodeErrors) -> String {
+    let text = error.to_string();
+    let text = text.trim_matches(|character: char| character == '"' || character.is_whitespace() || character == '.');
+    let text = text.trim_start_matches("[strict-mode]: ");
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => "its data cannot be decoded".to_owned(),
+    }
+}

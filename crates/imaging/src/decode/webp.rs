@@ -1,0 +1,78 @@
+use super::{DecodeOptions, rows_missing, size};
+use crate::error::ImageError;
+use crate::header::{Header, webp_first_frame};
+use crate::picture::{Layout, Picture};
+use crate::shrink::RowSink;
+use minilab_model::Format;
+use webp::BitstreamFeatures;
+
+/// Rows handed on at a time.
+const STRIP_ROWS: usize = 16;
+
+pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Picture, ImageError> {
+    check_length(source)?;
+    if header.animated {
+        return first_frame(source, header, options);
+    }
+    let image = still(source, header.width, header.height)?;
+    let layout = if image.is_alpha() { Layout::Rgba } else { Layout::Rgb };
+    let row = header.width as usize * layout.channels();
+    let mut sink = RowSink::<u8>::new(size(header), layout, options.shrink, options.deadline);
+    for strip in image.chunks(row * STRIP_ROWS) {
+        sink.push(strip)?;
+    }
+    let rows = sink.rows_taken();
+    sink.finish().ok_or_else(|| rows_missing(header, rows))
+}
+
+/// The container says how long the file is. libwebp decodes what it needs and looks no further.
+fn check_length(source: &[u8]) -> Result<(), ImageError> {
+    let stated = match source {
+        [_, _, _, _, a, b, c, d, ..] => u64::from(u32::from_le_bytes([*a, *b, *c, *d])) + 8,
+        _ => u64::MAX,
+    };
+    if stated > source.len() as u64 {
+        let detail = format!("it ends after {} of {stated} bytes", source.len());
+        return Err(ImageError::corrupt_at(Format::Webp, detail, source.len()));
+    }
+    Ok(())
+}
+
+fn still(file: &[u8], width: u32, height: u32) -> Result<webp::WebPImage, ImageError> {
+    // The size is checked before libwebp allocates by it.
+    let features = BitstreamFeatures::new(file).ok_or_else(damaged)?;
+    if (features.width(), features.height()) != (width, height) {
+        return Err(ImageError::corrupt(Format::Webp, "its headers differ in size"));
+    }
+    webp::Decoder::new(file).decode().ok_or_else(damaged)
+}
+
+fn damaged() -> ImageError {
+    ImageError::corrupt(Format::Webp, "its data cannot be decoded")
+}
+
+/// The first frame of an animation on a transparent canvas.
+fn first_frame(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Picture, ImageError> {
+    let frame = webp_first_frame(source)?;
+    if u64::from(frame.x) + u64::from(frame.width) > u64::from(header.width)
+        || u64::from(frame.y) + u64::from(frame.height) > u64::from(header.height)
+    {
+        return Err(ImageError::corrupt(Format::Webp, "its first frame lies outside the canvas"));
+    }
+    let image = still(&frame.file, frame.width, frame.height)?;
+    let mut sink = RowSink::<u8>::new(size(header), Layout::Rgba, options.shrink, options.deadline);
+    let mut row = vec![0; header.width as usize * 4];
+    let (left, length) = (frame.x as usize * 4, frame.width as usize * 4);
+    let mut frame_rows = image.chunks_exact(length);
+    for y in 0..header.height {
+        row.fill(0);
+        if y >= frame.y
+            && let Some(pixels) = frame_rows.next()
+        {
+            row[left..left + length].copy_from_slice(pixels);
+        }
+        sink.push(&row)?;
+    }
+    let rows = sink.rows_taken();
+    sink.finish().ok_or_else(|| rows_missing(header, rows))
+}

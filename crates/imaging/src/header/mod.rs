@@ -1,0 +1,187 @@
+//! What a file says of itself before its pixels: read from its first bytes, checked against the limits.
+
+mod gif;
+mod jpeg;
+mod png;
+mod webp;
+
+use crate::error::{ImageError, SIDE};
+use crate::sniff::{describe, sniff};
+use minilab_model::{ColorSpace, DecodeLimits, Format, Orientation};
+use std::ops::Range;
+
+pub(crate) use webp::first_frame as webp_first_frame;
+
+/// What the header of an image says. Sizes are as stored, before orientation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The format, by content.
+    pub format: Format,
+    /// Width in pixels; at least 1.
+    pub width: u32,
+    /// Height in pixels; at least 1.
+    pub height: u32,
+    /// How to turn it for display. PNG and WebP can say so after the pixels, so this is final only when the whole file
+    /// was given.
+    pub orientation: Orientation,
+    /// The colour model that the pixels are stored in.
+    pub color_space: ColorSpace,
+    /// Bits a channel: 8 or 16, or the palette's or grey's 1, 2 and 4 in PNG.
+    pub bit_depth: u8,
+    /// Whether it can hold transparency.
+    pub has_alpha: bool,
+    /// Progressive JPEG, or interlaced PNG or GIF: its pixels do not come row by row.
+    pub progressive: bool,
+    /// Animated PNG, WebP or GIF; the first frame alone is decoded.
+    pub animated: bool,
+    /// Where the ICC profile lies, its parts in order; empty when there is none.
+    pub(crate) icc: IccParts,
+    /// Where the EXIF block lies: a TIFF structure, without the container's own prefix.
+    pub(crate) exif: Option<Range<usize>>,
+    /// What only the format's own decoder needs.
+    pub(crate) details: Details,
+}
+
+/// Where an ICC profile lies in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct IccParts {
+    /// In order; JPEG splits a profile over segments.
+    pub parts: Vec<Range<usize>>,
+    /// Whether the bytes are zlib-compressed, as PNG has it.
+    pub deflated: bool,
+}
+
+/// What only one format knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Details {
+    Jpeg {
+        /// Whether an Adobe marker stands there: four inks are then stored inverted.
+        adobe: bool,
+        /// Where the first scan's header begins.
+        scan_offset: usize,
+    },
+    Png {
+        /// Palette images are expanded to RGB.
+        palette: bool,
+    },
+    Webp {
+        /// VP8L rather than VP8.
+        lossless: bool,
+    },
+    Gif,
+}
+
+/// What a format's parser finds; [`read_header`] completes it.
+struct Found {
+    width: u32,
+    height: u32,
+    color_space: ColorSpace,
+    bit_depth: u8,
+    has_alpha: bool,
+    progressive: bool,
+    animated: bool,
+    icc: IccParts,
+    exif: Option<Range<usize>>,
+    details: Details,
+}
+
+/// Reads the header of an image from the first bytes of its file and checks it against the limits. Nothing is decoded,
+/// and nothing is allocated in proportion to what the header claims.
+///
+/// # Errors
+/// [`ImageError::HeaderIncomplete`] when more bytes are needed; [`ImageError::NotAnImage`],
+/// [`ImageError::Unsupported`], [`ImageError::LimitExceeded`] and [`ImageError::Corrupt`] are final.
+pub fn read_header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImageError> {
+    let format = sniff(bytes).ok_or_else(|| ImageError::NotAnImage { beginning: describe(bytes) })?;
+    let found = match format {
+        Format::Jpeg => jpeg::read(bytes)?,
+        Format::Png => png::read(bytes)?,
+        Format::Webp => webp::read(bytes)?,
+        Format::Gif => gif::read(bytes)?,
+        Format::Avif => return Err(ImageError::unsupported(format, "decoding")),
+    };
+    if found.width == 0 || found.height == 0 {
+        let detail = format!("its size is {}×{} pixels", found.width, found.height);
+        return Err(ImageError::corrupt(format, detail));
+    }
+    let pixels = u64::from(found.width) * u64::from(found.height);
+    let side = u64::from(found.width.max(found.height));
+    let icc_bytes: usize = found.icc.parts.iter().map(ExactSizeIterator::len).sum();
+    let exif_bytes = found.exif.as_ref().map_or(0, ExactSizeIterator::len);
+    ImageError::check_limit("pixels", pixels, limits.pixels)?;
+    ImageError::check_limit(SIDE, side, u64::from(limits.side))?;
+    ImageError::check_limit("bytes of colour profile", icc_bytes as u64, limits.icc_bytes as u64)?;
+    ImageError::check_limit("bytes of EXIF data", exif_bytes as u64, limits.exif_bytes as u64)?;
+    let exif = found.exif.clone().and_then(|range| bytes.get(range.start..range.end.min(bytes.len())));
+    Ok(Header {
+        format,
+        width: found.width,
+        height: found.height,
+        orientation: exif.and_then(crate::metadata::exif::orientation).unwrap_or_default(),
+        color_space: found.color_space,
+        bit_depth: found.bit_depth,
+        has_alpha: found.has_alpha,
+        progressive: found.progressive,
+        animated: found.animated,
+        icc: found.icc,
+        exif: found.exif,
+        details: found.details,
+    })
+}
+
+impl Header {
+    /// Whether an ICC profile is embedded.
+    #[must_use]
+    pub fn has_icc_profile(&self) -> bool {
+        !self.icc.parts.is_empty()
+    }
+
+    /// Width and height as shown, after orientation.
+    #[must_use]
+    pub fn upright_size(&self) -> (u32, u32) {
+        if self.orientation.swaps_sides() { (self.height, self.width) } else { (self.width, self.height) }
+    }
+}
+
+/// Reads numbers out of the beginning of a file; what lies past the end is [`ImageError::HeaderIncomplete`].
+#[derive(Clone, Copy)]
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn incomplete(self) -> ImageError {
+        ImageError::HeaderIncomplete { available: self.0.len() as u64 }
+    }
+
+    fn slice(self, start: usize, length: usize) -> Result<&'a [u8], ImageError> {
+        let end = start.checked_add(length).ok_or_else(|| self.incomplete())?;
+        self.0.get(start..end).ok_or_else(|| self.incomplete())
+    }
+
+    fn array<const N: usize>(self, start: usize) -> Result<[u8; N], ImageError> {
+        self.slice(start, N)?.try_into().map_err(|_| self.incomplete())
+    }
+
+    fn u8(self, at: usize) -> Result<u8, ImageError> {
+        self.array::<1>(at).map(|[byte]| byte)
+    }
+
+    fn u16_be(self, at: usize) -> Result<u16, ImageError> {
+        self.array(at).map(u16::from_be_bytes)
+    }
+
+    fn u16_le(self, at: usize) -> Result<u16, ImageError> {
+        self.array(at).map(u16::from_le_bytes)
+    }
+
+    fn u24_le(self, at: usize) -> Result<u32, ImageError> {
+        self.array(at).map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]))
+    }
+
+    fn u32_be(self, at: usize) -> Result<u32, ImageError> {
+        self.array(at).map(u32::from_be_bytes)
+    }
+
+    fn u32_le(self, at: usize) -> Result<u32, ImageError> {
+        self.array(at).map(u32::from_le_bytes)
+    }
+}

@@ -1,0 +1,3 @@
+//! The steps of a recipe, a file each.
+
+pub(crate) mod resize;

@@ -1,0 +1,267 @@
+//! Resizing: what size comes out, and the resampling itself.
+//!
+//! # Sizes
+//! They follow sharp 0.35, so that recipes mean what people expect. With a source of `w × h` and a box of `W × H`:
+//!
+//! | fit | scale | then |
+//! | --- | --- | --- |
+//! | inside | the smaller of `W/w`, `H/h` | nothing: one side can be shorter than the box |
+//! | cover | the larger of the two | what stands out of the box is cut off, evenly |
+//! | contain | the smaller of the two | padded to exactly `W × H`, evenly |
+//! | fill | `W/w` across, `H/h` down | nothing |
+//!
+//! Without `enlarge` no scale is more than 1: *inside* and *fill* leave a short side as it is, *cover* only cuts (the
+//! output can be smaller than the box), and *contain* still pads to the exact box. Sides are rounded to the nearest
+//! pixel, halves up, and are at least 1.
+//!
+//! # Samples
+//! Lanczos-3 over gamma-encoded samples, as libvips does by default; colour is multiplied by alpha before and divided
+//! after, and overshoot is clamped.
+
+use crate::orient::Rect;
+use crate::picture::{Layout, Picture, Samples, Size};
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use minilab_model::{Fit, Resize};
+
+/// What a resize does to an image of a given size, in whole pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    /// The whole image after scaling.
+    pub scaled: Size,
+    /// The left upper corner of the part that is kept, in scaled pixels.
+    pub crop: (u32, u32),
+    /// Its size.
+    pub kept: Size,
+    /// The output: larger than what is kept when it is padded.
+    pub canvas: Size,
+    /// Where the kept part lies on it.
+    pub offset: (u32, u32),
+}
+
+impl Geometry {
+    /// The output size of an upright image.
+    pub(crate) fn new(source: Size, resize: &Resize) -> Self {
+        let scaled = scaled_size(source, resize);
+        let unchanged = Self { scaled, crop: (0, 0), kept: scaled, canvas: scaled, offset: (0, 0) };
+        let (Some(width), Some(height)) = (resize.width, resize.height) else {
+            return unchanged;
+        };
+        match resize.fit {
+            Fit::Inside | Fit::Fill => unchanged,
+            Fit::Cover => {
+                let kept = Size { width: scaled.width.min(width), height: scaled.height.min(height) };
+                // An odd pixel is cut on the left and above, as sharp does.
+                let crop = ((scaled.width - kept.width).div_ceil(2), (scaled.height - kept.height).div_ceil(2));
+                Self { crop, kept, canvas: kept, ..unchanged }
+            }
+            Fit::Contain => {
+                let canvas = Size { width: width.max(scaled.width), height: height.max(scaled.height) };
+                let offset = ((canvas.width - scaled.width) / 2, (canvas.height - scaled.height) / 2);
+                Self { canvas, offset, ..unchanged }
+            }
+        }
+    }
+
+    /// Whether the whole image is kept, so that a smaller one can be made from the result (before padding).
+    pub(crate) fn keeps_all(&self) -> bool {
+        self.kept == self.scaled
+    }
+}
+
+/// The whole image after scaling, before anything is cut.
+fn scaled_size(source: Size, resize: &Resize) -> Size {
+    let (w, h) = (u64::from(source.width), u64::from(source.height));
+    let side = |value: u64| u32::try_from(value.max(1)).unwrap_or(u32::MAX);
+    let by_width = |width: u32| Size { width, height: side(rounded(h * u64::from(width), w)) };
+    let by_height = |height: u32| Size { width: side(rounded(w * u64::from(height), h)), height };
+    // Without `enlarge`, a scale of more than 1 becomes 1, each direction for itself where they differ.
+    let kept = |wanted: u32, source: u32| if resize.enlarge { wanted } else { wanted.min(source) };
+    let uniform = |size: Size| {
+        let grows = size.width > source.width || size.height > source.height;
+        if grows && !resize.enlarge { source } else { size }
+    };
+    match (resize.width, resize.height) {
+        (None, None) => source,
+        (Some(width), None) => uniform(by_width(width)),
+        (None, Some(height)) => uniform(by_height(height)),
+        (Some(width), Some(height)) => {
+            // W/w against H/h, without fractions.
+            let width_is_tighter = u64::from(width) * h <= u64::from(height) * w;
+            match resize.fit {
+                Fit::Fill => Size { width: kept(width, source.width), height: kept(height, source.height) },
+                Fit::Inside | Fit::Contain => uniform(if width_is_tighter { by_width(width) } else { by_height(height) }),
+                Fit::Cover => uniform(if width_is_tighter { by_height(height) } else { by_width(width) }),
+            }
+        }
+    }
+}
+
+/// `numerator / denominator`, halves up.
+fn rounded(numerator: u64, denominator: u64) -> u64 {
+    (2 * numerator + denominator) / (2 * denominator)
+}
+
+/// Makes `part` of a picture (in its own pixels, fractions allowed) into a picture of `to` pixels.
+///
+/// # Errors
+/// What the resizer says; it does so only when sizes are inconsistent.
+pub(crate) fn resample(resizer: &mut Resizer, picture: &Picture, part: Rect, to: Size) -> Result<Picture, String> {
+    let whole = Rect { x: 0.0, y: 0.0, width: f64::from(picture.size.width), height: f64::from(picture.size.height) };
+    if part == whole && to == picture.size {
+        return Ok(picture.clone());
+    }
+    let part = clamped(part, whole);
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .crop(part.x, part.y, part.width, part.height)
+        .use_alpha(picture.layout.has_alpha());
+    let pixel_type = pixel_type(picture);
+    let length = to.pixels() as usize * picture.layout.channels();
+    let from = picture.size;
+    let samples = match &picture.samples {
+        Samples::Eight(samples) => {
+            let mut output = vec![0_u8; length];
+            run(resizer, (from, samples), (to, &mut output), pixel_type, &options)?;
+            Samples::Eight(output)
+        }
+        Samples::Sixteen(samples) => {
+            let mut output = vec![0_u16; length];
+            let (from_bytes, to_bytes) = (bytemuck::cast_slice(samples), bytemuck::cast_slice_mut(&mut output));
+            run(resizer, (from, from_bytes), (to, to_bytes), pixel_type, &options)?;
+            Samples::Sixteen(output)
+        }
+    };
+    Ok(Picture { size: to, layout: picture.layout, samples })
+}
+
+fn run(
+    resizer: &mut Resizer,
+    (from_size, from): (Size, &[u8]),
+    (to_size, to): (Size, &mut [u8]),
+    pixel_type: PixelType,
+    options: &ResizeOptions,
+) -> Result<(), String> {
+    let from = ImageRef::new(from_size.width, from_size.height, from, pixel_type).map_err(|error| error.to_string())?;
+    let mut to = Image::from_slice_u8(to_size.width, to_size.height, to, pixel_type).map_err(|error| error.to_string())?;
+    resizer.resize(&from, &mut to, options).map_err(|error| error.to_string())
+}
+
+/// Rounding errors must not carry a part over the picture's edge; the resizer refuses that.
+fn clamped(part: Rect, whole: Rect) -> Rect {
+    let x = part.x.clamp(0.0, whole.width);
+    let y = part.y.clamp(0.0, whole.height);
+    Rect { x, y, width: part.width.min(whole.width - x), height: part.height.min(whole.height - y) }
+}
+
+fn pixel_type(picture: &Picture) -> PixelType {
+    match (&picture.samples, picture.layout) {
+        (Samples::Eight(_), Layout::Grey) => PixelType::U8,
+        (Samples::Eight(_), Layout::GreyAlpha) => PixelType::U8x2,
+        (Samples::Eight(_), Layout::Rgb) => PixelType::U8x3,
+        (Samples::Eight(_), Layout::Rgba | Layout::Cmyk) => PixelType::U8x4,
+        (Samples::Sixteen(_), Layout::Grey) => PixelType::U16,
+        (Samples::Sixteen(_), Layout::GreyAlpha) => PixelType::U16x2,
+        (Samples::Sixteen(_), Layout::Rgb) => PixelType::U16x3,
+        (Samples::Sixteen(_), Layout::Rgba | Layout::Cmyk) => PixelType::U16x4,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn geometry(source: (u32, u32), width: Option<u32>, height: Option<u32>, fit: Fit, enlarge: bool) -> Geometry {
+        Geometry::new(Size { width: source.0, height: source.1 }, &Resize { width, height, fit, enlarge })
+    }
+
+    fn check(source: (u32, u32), target: (u32, u32), fit: Fit, enlarge: bool, expected: (u32, u32)) {
+        let canvas = geometry(source, Some(target.0), Some(target.1), fit, enlarge).canvas;
+        assert_eq!((canvas.width, canvas.height), expected, "{source:?} into {target:?} {fit:?} {enlarge}");
+    }
+
+    #[test]
+    fn sizes_are_sharps() {
+        check((6028, 3391), (128, 128), Fit::Inside, false, (128, 72));
+        check((3391, 6028), (128, 128), Fit::Inside, false, (72, 128));
+        check((100, 100), (200, 300), Fit::Inside, false, (100, 100));
+        check((100, 100), (200, 300), Fit::Inside, true, (200, 200));
+        check((10_000, 3), (100, 100), Fit::Inside, false, (100, 1));
+        check((600, 400), (100, 100), Fit::Cover, false, (100, 100));
+        check((600, 40), (100, 100), Fit::Cover, false, (100, 40));
+        check((60, 40), (100, 100), Fit::Cover, false, (60, 40));
+        check((60, 40), (100, 100), Fit::Cover, true, (100, 100));
+        check((600, 400), (100, 100), Fit::Contain, false, (100, 100));
+        check((60, 40), (100, 100), Fit::Contain, false, (100, 100));
+        check((600, 400), (100, 300), Fit::Fill, false, (100, 300));
+        check((600, 400), (100, 500), Fit::Fill, false, (100, 400));
+        check((600, 400), (700, 500), Fit::Fill, true, (700, 500));
+    }
+
+    #[test]
+    fn one_side_is_enough() {
+        let size = |geometry: Geometry| (geometry.canvas.width, geometry.canvas.height);
+        assert_eq!(size(geometry((600, 400), Some(300), None, Fit::Inside, false)), (300, 200));
+        assert_eq!(size(geometry((600, 400), None, Some(300), Fit::Inside, false)), (450, 300));
+        assert_eq!(size(geometry((600, 400), Some(900), None, Fit::Inside, false)), (600, 400));
+        assert_eq!(size(geometry((600, 400), Some(900), None, Fit::Inside, true)), (900, 600));
+    }
+
+    #[test]
+    fn cuts_and_pads_are_even() {
+        let cover = geometry((601, 400), Some(400), Some(400), Fit::Cover, false);
+        assert_eq!((cover.scaled.width, cover.crop), (601, (101, 0)));
+        let contain = geometry((600, 400), Some(300), Some(300), Fit::Contain, false);
+        assert_eq!((contain.scaled.height, contain.offset), (200, (0, 50)));
+    }
+
+    fn fits() -> impl Strategy<Value = Fit> {
+        prop::sample::select(vec![Fit::Inside, Fit::Cover, Fit::Contain, Fit::Fill])
+    }
+
+    proptest! {
+        #[test]
+        fn outputs_keep_to_the_box(
+            source in (1_u32..40_000, 1_u32..40_000), target in (1_u32..16_383, 1_u32..16_383), fit in fits(), enlarge: bool,
+        ) {
+            let found = geometry(source, Some(target.0), Some(target.1), fit, enlarge);
+            prop_assert!(found.scaled.width >= 1 && found.scaled.height >= 1);
+            prop_assert!(found.kept.width + found.crop.0 <= found.scaled.width);
+            prop_assert!(found.kept.height + found.crop.1 <= found.scaled.height);
+            prop_assert!(found.offset.0 + found.kept.width <= found.canvas.width);
+            prop_assert!(found.offset.1 + found.kept.height <= found.canvas.height);
+            prop_assert!(found.canvas.width <= target.0 && found.canvas.height <= target.1);
+            if !enlarge {
+                prop_assert!(found.scaled.width <= source.0 && found.scaled.height <= source.1);
+            }
+            if fit == Fit::Contain || (enlarge && fit != Fit::Inside) {
+                prop_assert_eq!((found.canvas.width, found.canvas.height), target);
+            }
+            if enlarge && fit == Fit::Inside {
+                prop_assert!(found.canvas.width == target.0 || found.canvas.height == target.1);
+            }
+        }
+
+        /// The shape is kept within the half pixel that rounding takes.
+        #[test]
+        fn shapes_are_kept(source in (1_u32..40_000, 1_u32..40_000), side in 1_u32..5000) {
+            let scaled = geometry(source, Some(side), Some(side), Fit::Inside, false).scaled;
+            let scale = f64::from(scaled.width.max(scaled.height)) / f64::from(source.0.max(source.1));
+            prop_assert!((f64::from(scaled.width) - f64::from(source.0) * scale).abs() <= 0.501 || scaled.width == 1);
+            prop_assert!((f64::from(scaled.height) - f64::from(source.1) * scale).abs() <= 0.501 || scaled.height == 1);
+        }
+
+        /// Turning the source and the box turns the result.
+        #[test]
+        fn width_and_height_are_treated_alike(
+            source in (1_u32..9000, 1_u32..9000), target in (1_u32..2000, 1_u32..2000), fit in fits(), enlarge: bool,
+        ) {
+            let one = geometry(source, Some(target.0), Some(target.1), fit, enlarge);
+            let other = geometry((source.1, source.0), Some(target.1), Some(target.0), fit, enlarge);
+            prop_assert_eq!(one.canvas, other.canvas.swapped());
+            prop_assert_eq!(one.scaled, other.scaled.swapped());
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Entropy-coded bytes to bits: a window of the scan with the byte stuffing taken out, and a
+//! reader on it.
+//!
+//! The window is topped up before each MCU so that an MCU never runs out of it. What follows the
+//! end of a segment is read as zeros, and noticed afterwards by [`Window::overrun`]: the block
+//! decoders need no test for the end.
+
+/// Bytes of one MCU at the most: ten blocks of 64 symbols of 32 bits, rounded up.
+const MCU_BYTES: usize = 10 * 64 * 4;
+/// Bytes that the reader may touch beyond what it consumes.
+const LOOK_AHEAD: usize = 16;
+/// Size of the window. A power of two, so that a mask keeps the reader in it.
+const WINDOW: usize = 1 << 15;
+/// Room for real data; the rest holds zeros when the segment ends.
+const CAPACITY: usize = WINDOW - MCU_BYTES - 2 * LOOK_AHEAD;
+
+/// The unstuffed bytes, as the reader sees them: eight more than the mask can reach.
+pub(crate) type Buffer = [u8; WINDOW + 8];
+
+/// Bits of the buffer, most significant first.
+///
+/// `bits` holds the next bits at its top; of them `count mod 64` are good. The upper part of
+/// `count` is noise, since whole table entries are subtracted from it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BitReader {
+    pub bits: u64,
+    count: u32,
+    position: usize,
+}
+
+impl BitReader {
+    /// Makes at least 56 bits good.
+    #[inline(always)]
+    pub fn refill(&mut self, buffer: &Buffer) {
+        let start = self.position & (WINDOW - 1);
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&buffer[start..start + 8]);
+        let count = self.count & 63;
+        self.bits |= u64::from_be_bytes(bytes) >> count;
+        self.position += ((63 - count) >> 3) as usize;
+        self.count = count | 56;
+    }
+
+    /// Passes over as many bits as the low six bits of `entry` say.
+    #[inline(always)]
+    pub fn consume(&mut self, entry: u32) {
+        self.bits <<= entry & 63;
+        self.count = self.count.wrapping_sub(entry);
+    }
+
+    /// Bits read since the front of the buffer. Just after the window has slid, the next bit lies
+    /// before the front.
+    fn bits_read(&self) -> i64 {
+        self.position as i64 * 8 - i64::from(self.count & 63)
+    }
+}
+
+/// A moving window on the entropy-coded bytes of one segment: from a scan header or restart
+/// marker to the next marker.
+pub(crate) struct Window<'a> {
+    source: &'a [u8],
+    /// Next byte of the source to be copied.
+    source_position: usize,
+    segment_start: usize,
+    buffer: Box<Buffer>,
+    /// Good bytes in the buffer.
+    end: usize,
+    /// Bytes of the segment that have left the buffer.
+    dropped: usize,
+    /// The segment's last byte is in the buffer.
+    complete: bool,
+}
+
+impl<'a> Window<'a> {
+    pub fn new(source: &'a [u8], start: usize) -> Self {
+        Self {
+            source,
+            source_position: start,
+            segment_start: start,
+            buffer: Box::new([0; WINDOW + 8]),
+            end: 0,
+            dropped: 0,
+            complete: false,
+        }
+    }
+
+    #[inline(always)]
+    pub fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
+
+    /// Sees to it that a whole MCU can be read.
+    #[inline(always)]
+    pub fn prepare(&mut self, reader: &mut BitReader) {
+        if reader.position + MCU_BYTES + LOOK_AHEAD > self.end && !self.complete {
+            *reader = self.slide(*reader);
+        }
+    }
+
+    /// Has the reader gone past the end of the segment?
+    #[inline(always)]
+    pub fn overrun(&self, reader: &BitReader) -> bool {
+        reader.position > self.end && reader.bits_read() > self.end as i64 * 8
+    }
+
+    /// Would a code of 16 bits reach past the end of the segment?
+    pub fn at_end(&self, reader: &BitReader) -> bool {
+        self.complete && reader.bits_read() + 16 > self.end as i64 * 8
+    }
+
+    #[inline(never)]
+    fn slide(&mut self, mut reader: BitReader) -> BitReader {
+        self.buffer.copy_within(reader.position..self.end, 0);
+        self.dropped += reader.position;
+        self.end -= reader.position;
+        reader.position = 0;
+        self.fill();
+        reader
+    }
+
+    /// Copies source bytes until the buffer is full or the segment ends.
+    fn fill(&mut self) {
+        while self.end < CAPACITY && !self.complete {
+            self.copy_run();
+            if self.end >= CAPACITY {
+                break;
+            }
+            // At a 0xFF, or at the end of the source.
+            match self.source.get(self.source_position + 1) {
+                Some(0x00) => {
+                    self.buffer[self.end] = 0xFF;
+                    self.end += 1;
+                    self.source_position += 2;
+                }
+                // Fill bytes may stand before a marker.
+                Some(0xFF) => self.source_position += 1,
+                _ => {
+                    self.complete = true;
+                    self.buffer[self.end..][..MCU_BYTES + LOOK_AHEAD].fill(0);
+                }
+            }
+        }
+    }
+
+    /// Copies bytes up to the next 0xFF, sixteen at a time.
+    fn copy_run(&mut self) {
+        let source = &self.source[self.source_position..];
+        let mut copied = 0;
+        while self.end < CAPACITY {
+            let Some(chunk) = source[copied..].first_chunk::<16>() else {
+                let Some(&byte) = source.get(copied) else {
+                    break;
+                };
+                if byte == 0xFF {
+                    break;
+                }
+                self.buffer[self.end] = byte;
+                self.end += 1;
+                copied += 1;
+                continue;
+            };
+            self.buffer[self.end..self.end + 16].copy_from_slice(chunk);
+            let plain = first_ff(chunk);
+            self.end += plain;
+            copied += plain;
+            if plain < 16 {
+                break;
+            }
+        }
+        self.source_position += copied;
+    }
+
+    /// Leaves the rest of this segment and goes past the restart marker that ends it. Gives the
+    /// marker's number, or `None` if something else ends the segment.
+    pub fn next_segment(&mut self) -> Option<u8> {
+        let marker = self.marker()?;
+        let number = self.source[marker + 1];
+        if !(0xD0..=0xD7).contains(&number) {
+            return None;
+        }
+        self.source_position = marker + 2;
+        self.segment_start = marker + 2;
+        self.end = 0;
+        self.dropped = 0;
+        self.complete = false;
+        Some(number - 0xD0)
+    }
+
+    /// Offset of the marker that ends the segment; `None` if the source ends without one.
+    pub fn marker(&self) -> Option<usize> {
+        let mut position = self.source_position;
+        loop {
+            position = find_ff(self.source, position)?;
+            match self.source.get(position + 1)? {
+                0x00 => position += 2,
+                0xFF => position += 1,
+                _ => return Some(position),
+            }
+        }
+    }
+
+    /// Offset in the source of what the reader reads next.
+    ///
+    /// Counts through the segment again, so it is for error messages only.
+    pub fn source_offset(&self, reader: &BitReader) -> usize {
+        let in_buffer = reader.bits_read().min(self.end as i64 * 8);
+        let mut wanted = (self.dropped as i64 * 8 + in_buffer).max(0) / 8;
+        let mut position = self.segment_start;
+        while wanted > 0 && position < self.source_position {
+            let stuffed = self.source[position..].starts_with(&[0xFF, 0x00]);
+            position += if stuffed { 2 } else { 1 };
+            wanted -= 1;
+        }
+        position
+    }
+}
+
+/// Offset of the first 0xFF at or after `position`.
+pub(crate) fn find_ff(data: &[u8], mut position: usize) -> Option<usize> {
+    while let Some(chunk) = data.get(position..)?.first_chunk::<16>() {
+        let plain = first_ff(chunk);
+        position += plain;
+        if plain < 16 {
+            return Some(position);
+        }
+    }
+    let rest = data.get(position..)?;
+    Some(position + rest.iter().position(|&byte| byte == 0xFF)?)
+}
+
+/// How many bytes stand before the first 0xFF; 16 if there is none.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+#[inline(always)]
+fn first_ff(chunk: &[u8; 16]) -> usize {
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
+    let word = i128::from_le_bytes(*chunk);
+    // SAFETY: these need SSE2, which every x86-64 processor has; they touch no memory.
+    let mask = unsafe {
+        let bytes = _mm_set_epi64x((word >> 64) as i64, word as i64);
+        _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(-1)))
+    };
+    (mask as u32 | 1 << 16).trailing_zeros() as usize
+}
+
+/// How many bytes stand before the first 0xFF; 16 if there is none.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn first_ff(chunk: &[u8; 16]) -> usize {
+    const LOW: u128 = u128::from_ne_bytes([1; 16]);
+    const HIGH: u128 = LOW << 7;
+    // The classic test for a zero byte; false hits lie above the first true one only.
+    let inverted = !u128::from_le_bytes(*chunk);
+    let zeros = inverted.wrapping_sub(LOW) & !inverted & HIGH;
+    zeros.trailing_zeros() as usize / 8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ff_is_found_at_every_place() {
+        for length in 0..50 {
+            for place in 0..length {
+                let mut data = vec![0xFE; length];
+                data[place] = 0xFF;
+                assert_eq!(find_ff(&data, 0), Some(place));
+                assert_eq!(find_ff(&data, place + 1), None);
+            }
+            assert_eq!(find_ff(&vec![0x7F; length], 0), None);
+        }
+    }
+
+    /// Reads a long stuffed segment bit by bit and compares with the plain bytes.
+    #[test]
+    fn window_gives_back_the_unstuffed_bytes() {
+        let mut state = 1u32;
+        let mut plain = Vec::new();
+        for _ in 0..100_000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            plain.push(if state >> 29 == 0 {
+                0xFF
+            } else {
+                (state >> 24) as u8
+            });
+        }
+        let mut source = Vec::new();
+        for &byte in &plain {
+            source.push(byte);
+            if byte == 0xFF {
+                source.push(0);
+            }
+        }
+        source.extend([0xFF, 0xFF, 0xD3, 1, 2, 3]);
+
+        let mut window = Window::new(&source, 0);
+        let mut reader = BitReader::default();
+        for (index, &byte) in plain.iter().enumerate() {
+            window.prepare(&mut reader);
+            reader.refill(window.buffer());
+            // In two uneven pieces, to cross the byte boundaries.
+            let high = reader.bits >> 61;
+            reader.consume(3);
+            let low = reader.bits >> 59;
+            reader.consume(5);
+            assert_eq!((high << 5 | low) as u8, byte, "byte {index}");
+            assert!(!window.overrun(&reader));
+        }
+        assert_eq!(window.source_offset(&reader), source.len() - 6);
+        reader.refill(window.buffer());
+        assert_eq!(reader.bits, 0);
+        reader.consume(1);
+        assert!(window.overrun(&reader));
+        assert_eq!(window.next_segment(), Some(3));
+    }
+}

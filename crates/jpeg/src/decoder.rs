@@ -1,0 +1,337 @@
+//! The public face: headers first, then pixels at a scale.
+
+use std::ops::ControlFlow;
+
+use crate::Error;
+use crate::info::{ColorModel, Info, Kind};
+use crate::markers::{Headers, Scan};
+use crate::plan::{Plan, ScanPlan};
+use crate::scan::progressive_dc::{dc_plane_bytes, emit, read_dc_planes};
+use crate::scan::sequential::SequentialCoder;
+use crate::scan::{MAX_SCANS, ScanSource, Walked, walk};
+use crate::strip::{PixelAssembler, PlaneStrip, Planes, Strip, channels};
+
+/// The size of the output, as a fraction of the stored size.
+///
+/// A side of `n` pixels becomes `ceil(n * eighths / 8)`, as in libjpeg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scale {
+    /// 1/8: a pixel for each block, its mean.
+    Eighth,
+    /// 1/4: the means of 4×4 pixels.
+    Quarter,
+    /// 1/2: the means of 2×2 pixels.
+    Half,
+    /// 1/1.
+    Full,
+}
+
+impl Scale {
+    /// The numerator over 8: 1, 2, 4 or 8.
+    pub fn eighths(self) -> u32 {
+        match self {
+            Self::Eighth => 1,
+            Self::Quarter => 2,
+            Self::Half => 4,
+            Self::Full => 8,
+        }
+    }
+
+    /// What a side of `length` pixels becomes.
+    pub fn apply(self, length: u32) -> u32 {
+        (u64::from(length) * u64::from(self.eighths())).div_ceil(8) as u32
+    }
+}
+
+/// How to decode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeOptions {
+    /// Fill what cannot be read with the last known colour and say so in [`Outcome::complete`],
+    /// rather than fail. Default: false.
+    pub tolerant: bool,
+    /// Working memory that a decode may take. An image in one interleaved scan takes one row of
+    /// MCUs whatever its height; separate scans and progressive files take the whole output.
+    /// Default: 512 MiB.
+    pub max_buffer_bytes: u64,
+}
+
+impl Default for DecodeOptions {
+    fn default() -> Self {
+        Self {
+            tolerant: false,
+            max_buffer_bytes: 512 << 20,
+        }
+    }
+}
+
+/// How a decode that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// All the data was there and sound. False only in tolerant mode.
+    pub complete: bool,
+    /// Rows of the output that were handed out; fewer than its height if the sink broke off.
+    pub rows: u32,
+}
+
+/// A decoded image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// 1: grey. 3: red, green, blue.
+    pub channels: u8,
+    /// 8 bits a channel, channels interleaved, rows without gaps.
+    pub pixels: Vec<u8>,
+    /// As [`Outcome::complete`].
+    pub complete: bool,
+}
+
+/// A JPEG whose headers have been read.
+///
+/// ```no_run
+/// use minilab_jpeg::{Decoder, Scale};
+///
+/// let file = std::fs::read("photo.jpg")?;
+/// let decoder = Decoder::new(&file)?;
+/// let (width, height) = (decoder.info().width, decoder.info().height);
+/// let small = decoder.decode_to_image(Scale::Eighth)?;
+/// assert_eq!((small.width, small.height), (width.div_ceil(8), height.div_ceil(8)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Decoder<'a> {
+    data: &'a [u8],
+    headers: Headers,
+    options: DecodeOptions,
+}
+
+impl<'a> Decoder<'a> {
+    /// Reads everything up to the first scan.
+    ///
+    /// # Errors
+    /// [`Error::NotJpeg`], [`Error::Truncated`] and [`Error::Corrupt`] as they say;
+    /// [`Error::Unsupported`] for lossless, hierarchical and arithmetic coding, for a height that
+    /// follows the first scan, and for two or more than four components.
+    pub fn new(data: &'a [u8]) -> Result<Self, Error> {
+        Ok(Self {
+            data,
+            headers: Headers::parse(data)?,
+            options: DecodeOptions::default(),
+        })
+    }
+
+    /// Replaces the default options.
+    #[must_use]
+    pub fn with_options(mut self, options: DecodeOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// What the headers say.
+    pub fn info(&self) -> &Info {
+        &self.headers.info
+    }
+
+    /// The size of the output at a scale.
+    pub fn output_size(&self, scale: Scale) -> (u32, u32) {
+        let info = self.info();
+        (scale.apply(info.width), scale.apply(info.height))
+    }
+
+    /// Whether [`decode`](Self::decode) can decode this image at this scale at all.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] says what stands in the way: 12 bits a sample, four components, a
+    /// progressive image above 1/8, subsampled chroma at 1/1.
+    pub fn supports(&self, scale: Scale) -> Result<(), Error> {
+        let info = self.info();
+        let unsupported = |what| Err(Error::Unsupported { what });
+        if info.precision != 8 {
+            return unsupported("12 bits a sample");
+        }
+        if matches!(info.color_model, ColorModel::Cmyk | ColorModel::Ycck) {
+            return unsupported("four colour components");
+        }
+        if info.kind == Kind::Progressive && scale != Scale::Eighth {
+            return unsupported("a progressive image above 1/8");
+        }
+        let subsampled = info.sampling.windows(2).any(|pair| pair[0] != pair[1]);
+        if scale == Scale::Full && subsampled {
+            return unsupported("subsampled chroma at full size");
+        }
+        Ok(())
+    }
+
+    /// Decodes to grey or RGB pixels and hands them out strip by strip, from the top. The sink can
+    /// break off at any strip.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] and [`Error::TooLarge`] come before the first strip;
+    /// [`Error::Truncated`] and [`Error::Corrupt`] can follow strips that are good, and in tolerant
+    /// mode do not occur once a sample could be read.
+    pub fn decode(
+        &self,
+        scale: Scale,
+        sink: &mut impl FnMut(Strip<'_>) -> ControlFlow<()>,
+    ) -> Result<Outcome, Error> {
+        self.supports(scale)?;
+        let plan = Plan::new(&self.headers, scale);
+        let model = self.info().color_model;
+        self.check_size(PixelAssembler::bytes(&plan, model))?;
+        let mut assembler = PixelAssembler::new(&plan, model);
+        self.decode_planes(scale, &mut |strip| sink(assembler.assemble(strip)))
+    }
+
+    /// Decodes to the stored components: no colour conversion, and chroma at the size that it has
+    /// without enlargement. See [`PlaneStrip`].
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    pub fn decode_planes(
+        &self,
+        scale: Scale,
+        sink: &mut impl FnMut(PlaneStrip<'_>) -> ControlFlow<()>,
+    ) -> Result<Outcome, Error> {
+        self.supports(scale)?;
+        let plan = Plan::new(&self.headers, scale);
+        let mut rows = 0;
+        let mut hand_out = |planes: &Planes, mcu_row: usize| {
+            planes.with_strip(&plan, mcu_row, |strip| {
+                rows += strip.rows;
+                sink(strip)
+            })
+        };
+        let complete = if self.info().kind == Kind::Progressive {
+            self.progressive(&plan, &mut hand_out)?
+        } else if self.headers.scan.components.len() == self.headers.frame.len() {
+            self.check_size(Planes::bytes(&plan, false))?;
+            let mut planes = Planes::new(&plan, false);
+            let (scan, tables) = (&self.headers.scan, &self.headers.tables);
+            self.sequential_scan(&plan, scan, tables, &mut planes, &mut hand_out)?
+                .complete
+        } else {
+            self.separate_scans(&plan, &mut hand_out)?
+        };
+        Ok(Outcome { complete, rows })
+    }
+
+    /// Decodes to one image in memory.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode); [`Error::TooLarge`] also when the image itself exceeds
+    /// [`DecodeOptions::max_buffer_bytes`].
+    pub fn decode_to_image(&self, scale: Scale) -> Result<Image, Error> {
+        self.supports(scale)?;
+        let (width, height) = self.output_size(scale);
+        let channels = channels(self.info().color_model);
+        let bytes = u64::from(width) * u64::from(height) * u64::from(channels);
+        self.check_size(bytes)?;
+        let mut pixels = Vec::with_capacity(bytes as usize);
+        let outcome = self.decode(scale, &mut |strip| {
+            pixels.extend_from_slice(strip.pixels);
+            ControlFlow::Continue(())
+        })?;
+        Ok(Image {
+            width,
+            height,
+            channels,
+            pixels,
+            complete: outcome.complete,
+        })
+    }
+
+    fn check_size(&self, needed_bytes: u64) -> Result<(), Error> {
+        let limit_bytes = self.options.max_buffer_bytes;
+        if needed_bytes > limit_bytes {
+            return Err(Error::TooLarge {
+                needed_bytes,
+                limit_bytes,
+            });
+        }
+        Ok(())
+    }
+
+    fn progressive(
+        &self,
+        plan: &Plan,
+        hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>,
+    ) -> Result<bool, Error> {
+        self.check_size(dc_plane_bytes(plan) + Planes::bytes(plan, false))?;
+        let tolerant = self.options.tolerant;
+        let (dc_planes, complete) = read_dc_planes(self.data, &self.headers, plan, tolerant)?;
+        let mut planes = Planes::new(plan, false);
+        // Broken off or not, nothing is left to do.
+        let _ = emit(&dc_planes, plan, &mut planes, hand_out);
+        Ok(complete)
+    }
+
+    fn sequential_scan(
+        &self,
+        plan: &Plan,
+        scan: &Scan,
+        tables: &crate::markers::Tables,
+        planes: &mut Planes,
+        end_row: impl FnMut(&Planes, usize) -> ControlFlow<()>,
+    ) -> Result<Walked, Error> {
+        let source = ScanSource {
+            data: self.data,
+            start: scan.data_start,
+            restart_interval: tables.restart_interval,
+            tolerant: self.options.tolerant,
+        };
+        let scan_plan = ScanPlan::new(plan, scan)?;
+        let frame = &self.headers.frame;
+        let mut coder =
+            SequentialCoder::new(plan, scan, &scan_plan, frame, tables, planes, end_row)?;
+        walk(&source, &scan_plan, &mut coder)
+    }
+
+    /// Components in scans of their own: all are read before the first strip is handed out.
+    fn separate_scans(
+        &self,
+        plan: &Plan,
+        hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>,
+    ) -> Result<bool, Error> {
+        self.check_size(Planes::bytes(plan, true))?;
+        let mut planes = Planes::new(plan, true);
+        let complete = match self.read_separate_scans(plan, &mut planes) {
+            Ok(complete) => complete,
+            Err(_) if self.options.tolerant => false,
+            Err(error) => return Err(error),
+        };
+        for mcu_row in 0..plan.mcus_down {
+            if hand_out(&planes, mcu_row).is_break() {
+                break;
+            }
+        }
+        Ok(complete)
+    }
+
+    fn read_separate_scans(&self, plan: &Plan, planes: &mut Planes) -> Result<bool, Error> {
+        let mut tables = self.headers.tables.clone();
+        let mut scan = self.headers.scan.clone();
+        let mut seen = vec![false; self.headers.frame.len()];
+        let mut complete = true;
+        for _ in 0..MAX_SCANS {
+            let go_on = |_: &Planes, _| ControlFlow::Continue(());
+            let walked = self.sequential_scan(plan, &scan, &tables, planes, go_on)?;
+            complete &= walked.complete;
+            for component in &scan.components {
+                seen[component.index] = true;
+            }
+            if seen.iter().all(|&seen| seen) {
+                return Ok(complete);
+            }
+            let next = tables.next_scan(self.data, walked.end, &self.headers.frame)?;
+            scan = next.ok_or(Error::Truncated {
+                offset: walked.end,
+                what: "the scan of a component",
+            })?;
+        }
+        Err(Error::Corrupt {
+            offset: scan.data_start,
+            what: "too many scans",
+        })
+    }
+}

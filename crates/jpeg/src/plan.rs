@@ -1,0 +1,186 @@
+//! The arithmetic of sizes: what each component's blocks become at a scale, and where they go.
+
+use crate::info::Sampling;
+use crate::markers::{Headers, Scan};
+use crate::{Error, Scale};
+
+/// One component at one scale.
+#[derive(Debug, Clone)]
+pub(crate) struct ComponentPlan {
+    pub sampling: Sampling,
+    /// Samples across in one decoded block: 1, 2, 4 or 8.
+    pub across: usize,
+    /// Samples down in one decoded block.
+    pub down: usize,
+    /// Blocks across that hold image, without the padding to whole MCUs.
+    pub blocks_across: usize,
+    /// Blocks down that hold image.
+    pub blocks_down: usize,
+    /// Samples in a row of the plane, padding included.
+    pub stride: usize,
+    /// Rows of samples in one row of MCUs.
+    pub rows_per_strip: usize,
+}
+
+/// The whole image at one scale.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// Output pixels across and down.
+    pub width: usize,
+    pub height: usize,
+    /// Output rows in one row of MCUs.
+    pub strip_rows: usize,
+    /// Output columns in one MCU.
+    pub mcu_columns: usize,
+    pub mcus_across: usize,
+    pub mcus_down: usize,
+    pub components: Vec<ComponentPlan>,
+}
+
+impl Plan {
+    pub fn new(headers: &Headers, scale: Scale) -> Self {
+        let numerator = scale.eighths() as usize;
+        let (width, height) = (headers.info.width as usize, headers.info.height as usize);
+        let sampling: Vec<Sampling> = match &headers.info.sampling[..] {
+            // The factors of a lone component mean nothing: its MCU is one block (T.81, A.2.2).
+            [_] => vec![Sampling {
+                horizontal: 1,
+                vertical: 1,
+            }],
+            all => all.to_vec(),
+        };
+        let most = |factor: fn(&Sampling) -> u8| {
+            let largest = sampling.iter().map(factor).max();
+            usize::from(largest.unwrap_or(1))
+        };
+        let most_across = most(|sampling| sampling.horizontal);
+        let most_down = most(|sampling| sampling.vertical);
+        let mcus_across = width.div_ceil(8 * most_across);
+        let mcus_down = height.div_ceil(8 * most_down);
+        let components = sampling
+            .into_iter()
+            .map(|sampling| {
+                let (h, v) = (sampling.horizontal.into(), sampling.vertical.into());
+                let across = block_size(numerator, h, most_across);
+                let down = block_size(numerator, v, most_down);
+                ComponentPlan {
+                    sampling,
+                    across,
+                    down,
+                    blocks_across: (width * h).div_ceil(most_across).div_ceil(8),
+                    blocks_down: (height * v).div_ceil(most_down).div_ceil(8),
+                    stride: mcus_across * h * across,
+                    rows_per_strip: v * down,
+                }
+            })
+            .collect();
+        Self {
+            width: (width * numerator).div_ceil(8),
+            height: (height * numerator).div_ceil(8),
+            strip_rows: most_down * numerator,
+            mcu_columns: most_across * numerator,
+            mcus_across,
+            mcus_down,
+            components,
+        }
+    }
+
+    /// Samples across and down in a component's plane that hold image.
+    pub fn plane_size(&self, component: &ComponentPlan) -> (usize, usize) {
+        let across = usize::from(component.sampling.horizontal) * component.across;
+        (
+            (self.width * across).div_ceil(self.mcu_columns),
+            (self.height * component.rows_per_strip).div_ceil(self.strip_rows),
+        )
+    }
+
+    /// Output rows that the row of MCUs `mcu_row` gives; the last can give fewer.
+    pub fn rows_of(&self, mcu_row: usize) -> usize {
+        self.strip_rows
+            .min(self.height - (mcu_row * self.strip_rows).min(self.height))
+    }
+}
+
+/// Samples a side of a component's blocks: as many as it takes to need no enlargement, where that
+/// is possible. At the smallest scale only the DC coefficients are read.
+fn block_size(numerator: usize, factor: usize, most: usize) -> usize {
+    let mut size = numerator;
+    while numerator > 1 && size < 8 && (numerator * most).is_multiple_of(2 * size * factor) {
+        size *= 2;
+    }
+    size
+}
+
+/// One component of a scan: how its blocks follow each other and where they go.
+#[derive(Debug, Clone)]
+pub(crate) struct ScanComponentPlan {
+    /// Blocks across and down in one MCU of this scan.
+    pub across: usize,
+    pub down: usize,
+}
+
+/// The order of blocks in one scan.
+#[derive(Debug, Clone)]
+pub(crate) struct ScanPlan {
+    pub components: Vec<ScanComponentPlan>,
+    pub mcus_across: usize,
+    pub mcus_down: usize,
+}
+
+impl ScanPlan {
+    pub fn new(plan: &Plan, scan: &Scan) -> Result<Self, Error> {
+        if let [only] = &scan.components[..] {
+            let component = &plan.components[only.index];
+            return Ok(Self {
+                components: vec![ScanComponentPlan { across: 1, down: 1 }],
+                mcus_across: component.blocks_across,
+                mcus_down: component.blocks_down,
+            });
+        }
+        let components: Vec<ScanComponentPlan> = scan
+            .components
+            .iter()
+            .map(|component| {
+                let sampling = plan.components[component.index].sampling;
+                ScanComponentPlan {
+                    across: sampling.horizontal.into(),
+                    down: sampling.vertical.into(),
+                }
+            })
+            .collect();
+        let blocks: usize = components.iter().map(|c| c.across * c.down).sum();
+        // T.81, B.2.3; the window of the bit reader counts on it.
+        if blocks > 10 {
+            return Err(Error::Corrupt {
+                offset: scan.data_start,
+                what: "more than ten blocks in an mcu",
+            });
+        }
+        Ok(Self {
+            components,
+            mcus_across: plan.mcus_across,
+            mcus_down: plan.mcus_down,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn block_sizes_avoid_enlargement() {
+        let check = |numerator, factor, most, expected| {
+            assert_eq!(block_size(numerator, factor, most), expected);
+        };
+        // At 1/2 the half-size chroma of 4:2:0 is decoded in full.
+        check(4, 1, 2, 8);
+        check(4, 2, 2, 4);
+        check(2, 1, 2, 4);
+        check(2, 1, 4, 8);
+        check(4, 1, 4, 8);
+        check(2, 2, 3, 2);
+        check(1, 1, 2, 1);
+        check(8, 1, 2, 8);
+    }
+}

@@ -1,0 +1,234 @@
+//! One scan: its MCUs in order, its restart intervals, and what to do when the data is bad.
+
+pub(crate) mod progressive_dc;
+pub(crate) mod sequential;
+
+use std::ops::ControlFlow;
+
+use crate::Error;
+use crate::bits::{BitReader, Buffer, Window};
+use crate::block::Fault;
+use crate::plan::ScanPlan;
+
+/// How many scans a file may have. Real ones have about ten; each costs a pass over the image.
+pub(crate) const MAX_SCANS: usize = 100;
+
+/// What a kind of scan does with its blocks.
+pub(crate) trait BlockCoder {
+    /// Reads one block of the scan's component `slot`. `x` counts blocks across the image, `y`
+    /// blocks down in the present row of MCUs.
+    fn read(
+        &mut self,
+        reader: &mut BitReader,
+        buffer: &Buffer,
+        slot: usize,
+        x: usize,
+        y: usize,
+    ) -> Result<(), Fault>;
+
+    /// Puts something harmless where a block could not be read.
+    fn conceal(&mut self, slot: usize, x: usize, y: usize);
+
+    /// Forgets the predictions.
+    fn restart(&mut self);
+
+    /// Told after each row of MCUs; breaking ends the scan.
+    fn end_row(&mut self, mcu_row: usize) -> ControlFlow<()>;
+}
+
+/// What to read and how.
+pub(crate) struct ScanSource<'a> {
+    pub data: &'a [u8],
+    /// Offset of the entropy-coded data.
+    pub start: usize,
+    pub restart_interval: u32,
+    /// Conceal what cannot be read, rather than fail.
+    pub tolerant: bool,
+}
+
+/// How a scan ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Walked {
+    /// Nothing was concealed.
+    pub complete: bool,
+    /// Offset of the next marker, or the end of the data.
+    pub end: usize,
+}
+
+/// One block of an MCU.
+struct Place {
+    slot: usize,
+    /// Blocks of this component across an MCU.
+    pitch: usize,
+    x: usize,
+    y: usize,
+}
+
+/// Reads a scan from its first MCU to its last.
+pub(crate) fn walk<C: BlockCoder>(
+    source: &ScanSource<'_>,
+    plan: &ScanPlan,
+    coder: &mut C,
+) -> Result<Walked, Error> {
+    let places = places(plan);
+    let mut segments = Segments::new(source);
+    let mut reader = BitReader::default();
+    for row in 0..plan.mcus_down {
+        for column in 0..plan.mcus_across {
+            if segments.left == 0 {
+                segments.restart()?;
+                reader = BitReader::default();
+                coder.restart();
+            }
+            segments.left -= 1;
+            if segments.readable {
+                let window = &mut segments.window;
+                window.prepare(&mut reader);
+                let mut result = Ok(());
+                for place in &places {
+                    let x = column * place.pitch + place.x;
+                    result = coder.read(&mut reader, window.buffer(), place.slot, x, place.y);
+                    if result.is_err() {
+                        break;
+                    }
+                }
+                if window.overrun(&reader) {
+                    result = Err(Fault::Overrun);
+                }
+                let Err(fault) = result else { continue };
+                segments.fail(fault, reader)?;
+            }
+            for place in &places {
+                coder.conceal(place.slot, column * place.pitch + place.x, place.y);
+            }
+        }
+        if coder.end_row(row).is_break() {
+            break;
+        }
+    }
+    Ok(Walked {
+        complete: segments.complete,
+        end: segments.window.marker().unwrap_or(source.data.len()),
+    })
+}
+
+fn places(plan: &ScanPlan) -> Vec<Place> {
+    let mut places = Vec::new();
+    for (slot, component) in plan.components.iter().enumerate() {
+        for y in 0..component.down {
+            for x in 0..component.across {
+                let pitch = component.across;
+                places.push(Place { slot, pitch, x, y });
+            }
+        }
+    }
+    places
+}
+
+/// The restart intervals of a scan.
+struct Segments<'a> {
+    source: &'a ScanSource<'a>,
+    window: Window<'a>,
+    interval: usize,
+    /// MCUs left in the present interval.
+    left: usize,
+    /// Number of the next restart marker.
+    expected: u8,
+    /// Intervals lost before the one that the window stands on.
+    lost: u8,
+    /// The present interval can be read on.
+    readable: bool,
+    /// No further interval follows.
+    ended: bool,
+    complete: bool,
+}
+
+impl<'a> Segments<'a> {
+    fn new(source: &'a ScanSource<'a>) -> Self {
+        let interval = match source.restart_interval {
+            0 => usize::MAX,
+            mcus => mcus as usize,
+        };
+        Self {
+            source,
+            window: Window::new(source.data, source.start),
+            interval,
+            left: interval,
+            expected: 0,
+            lost: 0,
+            readable: true,
+            ended: false,
+            complete: true,
+        }
+    }
+
+    /// Goes on to the next interval.
+    fn restart(&mut self) -> Result<(), Error> {
+        self.left = self.interval;
+        if self.lost > 0 {
+            self.lost -= 1;
+            self.readable = self.lost == 0;
+            return Ok(());
+        }
+        if self.ended {
+            return Ok(());
+        }
+        let Some(number) = self.window.next_segment() else {
+            if !self.source.tolerant {
+                return Err(self.ended_early());
+            }
+            self.ended = true;
+            self.readable = false;
+            self.complete = false;
+            return Ok(());
+        };
+        let ahead = number.wrapping_sub(self.expected) & 7;
+        self.expected = (number + 1) & 7;
+        self.readable = true;
+        if ahead != 0 {
+            if !self.source.tolerant {
+                return Err(Error::Corrupt {
+                    offset: self.window.source_offset(&BitReader::default()),
+                    what: "restart markers out of order",
+                });
+            }
+            self.complete = false;
+            // A marker or two are missing: their intervals are lost, this one stays in place.
+            if ahead <= 2 {
+                self.lost = ahead;
+                self.readable = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up the present interval, or the whole scan.
+    #[cold]
+    fn fail(&mut self, fault: Fault, reader: BitReader) -> Result<(), Error> {
+        if self.source.tolerant {
+            self.readable = false;
+            self.complete = false;
+            return Ok(());
+        }
+        Err(match fault {
+            Fault::Overrun => self.ended_early(),
+            // The zeros after the end were part of what looked wrong.
+            _ if self.window.at_end(&reader) => self.ended_early(),
+            Fault::BadCode => Error::Corrupt {
+                offset: self.window.source_offset(&reader),
+                what: "bits that are no huffman code",
+            },
+            Fault::LongRun => Error::Corrupt {
+                offset: self.window.source_offset(&reader),
+                what: "a run beyond the end of a block",
+            },
+        })
+    }
+
+    fn ended_early(&self) -> Error {
+        Error::Truncated {
+            offset: self.window.marker().unwrap_or(self.source.data.len()),
+            what: "the entropy-coded data of a scan",
+        }
+    }
+}

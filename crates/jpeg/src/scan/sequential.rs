@@ -1,0 +1,261 @@
+//! Baseline and extended sequential scans, straight to samples of the wanted size.
+
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use crate::Error;
+use crate::bits::{BitReader, Buffer};
+use crate::block::{Fault, read_ac, read_dc, skip_ac};
+use crate::huffman::{DcTable, SkipTable, ValueTable};
+use crate::idct::{Accumulators, Inverse, Weights, flat_sample, inverse};
+use crate::markers::{FrameComponent, Scan, Tables};
+use crate::plan::{ComponentPlan, Plan, ScanPlan};
+use crate::scan::BlockCoder;
+use crate::strip::Planes;
+
+/// What happens to a component's AC coefficients.
+enum Ac {
+    /// Blocks of one sample: they are passed over.
+    Skip(Rc<SkipTable>),
+    /// They are read, and transformed.
+    Read {
+        table: Rc<ValueTable>,
+        weights: Box<Weights>,
+        inverse: Inverse,
+    },
+}
+
+/// One component of the scan.
+struct Component {
+    /// Place in the frame.
+    index: usize,
+    dc: Rc<DcTable>,
+    ac: Ac,
+    /// Quantiser of the DC coefficient.
+    quant: u16,
+    /// The last DC coefficient.
+    prediction: i32,
+    across: usize,
+    down: usize,
+    stride: usize,
+    /// Offset in the plane of the present row of MCUs.
+    origin: usize,
+    /// What a row of MCUs adds to the origin: nothing if the plane holds just one.
+    row_step: usize,
+}
+
+/// Reads blocks into planes.
+pub(crate) struct SequentialCoder<'a, F> {
+    components: Vec<Component>,
+    planes: &'a mut Planes,
+    sums: Accumulators,
+    end_row: F,
+}
+
+impl<'a, F> SequentialCoder<'a, F>
+where
+    F: FnMut(&Planes, usize) -> ControlFlow<()>,
+{
+    /// `end_row` is called after each row of MCUs.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a table that the scan names is missing or unfit.
+    pub fn new(
+        plan: &Plan,
+        scan: &Scan,
+        scan_plan: &ScanPlan,
+        frame: &[FrameComponent],
+        tables: &Tables,
+        planes: &'a mut Planes,
+        end_row: F,
+    ) -> Result<Self, Error> {
+        let mut built = BuiltTables::new(tables, scan.data_start);
+        let mut components = Vec::with_capacity(scan.components.len());
+        for (part, order) in scan.components.iter().zip(&scan_plan.components) {
+            let ComponentPlan {
+                across,
+                down,
+                stride,
+                ..
+            } = plan.components[part.index];
+            let quant = tables.quant[frame[part.index].quant]
+                .as_deref()
+                .ok_or_else(|| built.missing("a quantisation table is missing"))?;
+            let ac = if across * down == 1 {
+                Ac::Skip(built.skip(part.ac_table)?)
+            } else {
+                Ac::Read {
+                    table: built.value(part.ac_table)?,
+                    weights: Box::new(Weights::new(quant, across, down)),
+                    inverse: inverse(across, down),
+                }
+            };
+            components.push(Component {
+                index: part.index,
+                dc: built.dc(part.dc_table)?,
+                ac,
+                quant: quant[0],
+                prediction: 0,
+                across,
+                down,
+                stride,
+                origin: 0,
+                row_step: if planes.whole() {
+                    order.down * down * stride
+                } else {
+                    0
+                },
+            });
+        }
+        Ok(Self {
+            components,
+            planes,
+            sums: Accumulators::new(),
+            end_row,
+        })
+    }
+}
+
+impl<F> BlockCoder for SequentialCoder<'_, F>
+where
+    F: FnMut(&Planes, usize) -> ControlFlow<()>,
+{
+    #[inline(always)]
+    fn read(
+        &mut self,
+        reader: &mut BitReader,
+        buffer: &Buffer,
+        slot: usize,
+        x: usize,
+        y: usize,
+    ) -> Result<(), Fault> {
+        let component = &mut self.components[slot];
+        let difference = read_dc(reader, buffer, &component.dc)?;
+        component.prediction = component.prediction.wrapping_add(difference);
+        let dc = component.prediction;
+        let offset = component.origin + y * component.down * component.stride;
+        let offset = offset + x * component.across;
+        let plane = self.planes.plane_mut(component.index);
+        match &component.ac {
+            Ac::Skip(table) => {
+                plane[offset] = flat_sample(dc, component.quant);
+                skip_ac(reader, buffer, table)
+            }
+            Ac::Read {
+                table,
+                weights,
+                inverse,
+            } => {
+                match read_ac(reader, buffer, table, weights, &mut self.sums) {
+                    Ok(true) => {
+                        weights.add(&mut self.sums, 0, dc);
+                        inverse(&mut self.sums, &mut plane[offset..], component.stride);
+                        Ok(())
+                    }
+                    Ok(false) => {
+                        component.flatten(plane, offset);
+                        Ok(())
+                    }
+                    Err(fault) => {
+                        // Half a block may be in the sums.
+                        self.sums = Accumulators::new();
+                        Err(fault)
+                    }
+                }
+            }
+        }
+    }
+
+    fn conceal(&mut self, slot: usize, x: usize, y: usize) {
+        let component = &self.components[slot];
+        let offset = component.origin + y * component.down * component.stride;
+        let plane = self.planes.plane_mut(component.index);
+        component.flatten(plane, offset + x * component.across);
+    }
+
+    fn restart(&mut self) {
+        for component in &mut self.components {
+            component.prediction = 0;
+        }
+    }
+
+    fn end_row(&mut self, mcu_row: usize) -> ControlFlow<()> {
+        for component in &mut self.components {
+            component.origin += component.row_step;
+        }
+        (self.end_row)(self.planes, mcu_row)
+    }
+}
+
+impl Component {
+    /// Fills a block with the sample that its DC coefficient means.
+    fn flatten(&self, plane: &mut [u8], offset: usize) {
+        let sample = flat_sample(self.prediction, self.quant);
+        for line in plane[offset..].chunks_mut(self.stride).take(self.down) {
+            line[..self.across].fill(sample);
+        }
+    }
+}
+
+/// The look-up tables of a scan, each built once however many components share it.
+pub(crate) struct BuiltTables<'a> {
+    tables: &'a Tables,
+    /// For errors.
+    offset: usize,
+    dc: [Option<Rc<DcTable>>; 4],
+    skip: [Option<Rc<SkipTable>>; 4],
+    value: [Option<Rc<ValueTable>>; 4],
+}
+
+impl<'a> BuiltTables<'a> {
+    pub fn new(tables: &'a Tables, offset: usize) -> Self {
+        Self {
+            tables,
+            offset,
+            dc: Default::default(),
+            skip: Default::default(),
+            value: Default::default(),
+        }
+    }
+
+    pub fn missing(&self, what: &'static str) -> Error {
+        Error::Corrupt {
+            offset: self.offset,
+            what,
+        }
+    }
+
+    pub fn dc(&mut self, slot: usize) -> Result<Rc<DcTable>, Error> {
+        if let Some(table) = &self.dc[slot] {
+            return Ok(Rc::clone(table));
+        }
+        let spec = self.tables.dc[slot]
+            .as_deref()
+            .ok_or_else(|| self.missing("a huffman table is missing"))?;
+        let table = DcTable::new(spec)
+            .ok_or_else(|| self.missing("a huffman table of dc sizes above 15"))?;
+        Ok(Rc::clone(self.dc[slot].insert(Rc::new(table))))
+    }
+
+    fn skip(&mut self, slot: usize) -> Result<Rc<SkipTable>, Error> {
+        if let Some(table) = &self.skip[slot] {
+            return Ok(Rc::clone(table));
+        }
+        let spec = self.tables.ac[slot]
+            .as_deref()
+            .ok_or_else(|| self.missing("a huffman table is missing"))?;
+        let table = Rc::new(SkipTable::new(spec));
+        Ok(Rc::clone(self.skip[slot].insert(table)))
+    }
+
+    fn value(&mut self, slot: usize) -> Result<Rc<ValueTable>, Error> {
+        if let Some(table) = &self.value[slot] {
+            return Ok(Rc::clone(table));
+        }
+        let spec = self.tables.ac[slot]
+            .as_deref()
+            .ok_or_else(|| self.missing("a huffman table is missing"))?;
+        let table = Rc::new(ValueTable::new(spec));
+        Ok(Rc::clone(self.value[slot].insert(table)))
+    }
+}

@@ -1,0 +1,55 @@
+//! What can be said on the command line.
+
+use crate::commands;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Put photos into a bucket with any S3 client; thumbnails, metadata and statistics come out.
+#[derive(Debug, Parser)]
+#[command(name = "minilab", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "First time here? `minilab demo` shows the whole job in a minute, and leaves nothing behind.")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server: the S3 listener, the workers, the web page
+    Serve(commands::serve::Args),
+    /// Show the main job on bundled photos, on a temporary data directory
+    Demo(commands::demo::Args),
+    /// Make variants of local files and folders, without a server
+    Develop(commands::develop::Args),
+    /// Print what image files say of themselves, one JSON object a line
+    Inspect(commands::inspect::Args),
+    /// Print the totals of a data directory, also while its server runs
+    Stats(commands::stats::Args),
+    /// Re-hash everything in a data directory and name what is wrong; its server must be stopped
+    Fsck(commands::fsck::Args),
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Serve(args) => commands::serve::run(args),
+            Command::Demo(args) => commands::demo::run(args),
+            Command::Develop(args) => commands::develop::run(&args),
+            Command::Inspect(args) => commands::inspect::run(&args),
+            Command::Stats(args) => commands::stats::run(&args),
+            Command::Fsck(args) => commands::fsck::run(&args),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}
