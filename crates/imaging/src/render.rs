@@ -202,7 +202,7 @@ impl Maker<'_> {
                 let part = part(&geometry, f64::from(parent.size.width), f64::from(parent.size.height));
                 resample(&mut self.resizer, parent, part, geometry.kept).map_err(|detail| self.unexpected(detail))?
             }
-            (_, geometry) => self.from_base(geometry)?,
+            (_, geometry) => self.resized_base(geometry)?,
         };
         self.made.push(planned.is_parent.then(|| picture.clone()));
         let mut picture = match planned.first {
@@ -218,7 +218,7 @@ impl Maker<'_> {
     }
 
     /// Resizes the base as it is stored, and turns and converts the few pixels that are left.
-    fn from_base(&mut self, geometry: Option<Geometry>) -> Result<Picture, ImageError> {
+    fn resized_base(&mut self, geometry: Option<Geometry>) -> Result<Picture, ImageError> {
         let orientation = self.header.orientation;
         let picture = match geometry {
             None => self.base.clone(),

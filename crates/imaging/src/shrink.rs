@@ -129,8 +129,8 @@ impl<S: Sample> RowSink<S> {
                 let total = |channel: usize| columns.iter().skip(channel).step_by(channels).sum::<u64>();
                 let alpha = total(channels - 1);
                 for channel in 0..channels - 1 {
-                    let mean = if alpha == 0 { 0 } else { (total(channel) + alpha / 2) / alpha };
-                    self.output.push(S::from_u64(mean));
+                    let mean = (total(channel) + alpha / 2).checked_div(alpha);
+                    self.output.push(S::from_u64(mean.unwrap_or(0)));
                 }
                 self.output.push(S::from_u64((alpha + count / 2) / count));
             }

@@ -279,11 +279,7 @@ mod tests {
         let mut plain = Vec::new();
         for _ in 0..100_000 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            plain.push(if state >> 29 == 0 {
-                0xFF
-            } else {
-                (state >> 24) as u8
-            });
+            plain.push(if state >> 29 == 0 { 0xFF } else { (state >> 24) as u8 });
         }
         let mut source = Vec::new();
         for &byte in &plain {

@@ -57,10 +57,7 @@ pub struct DecodeOptions {
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self {
-            tolerant: false,
-            max_buffer_bytes: 512 << 20,
-        }
+        Self { tolerant: false, max_buffer_bytes: 512 << 20 }
     }
 }
 
@@ -114,11 +111,7 @@ impl<'a> Decoder<'a> {
     /// [`Error::Unsupported`] for lossless, hierarchical and arithmetic coding, for a height that
     /// follows the first scan, and for two or more than four components.
     pub fn new(data: &'a [u8]) -> Result<Self, Error> {
-        Ok(Self {
-            data,
-            headers: Headers::parse(data)?,
-            options: DecodeOptions::default(),
-        })
+        Ok(Self { data, headers: Headers::parse(data)?, options: DecodeOptions::default() })
     }
 
     /// Replaces the default options.
@@ -170,11 +163,7 @@ impl<'a> Decoder<'a> {
     /// [`Error::Unsupported`] and [`Error::TooLarge`] come before the first strip;
     /// [`Error::Truncated`] and [`Error::Corrupt`] can follow strips that are good, and in tolerant
     /// mode do not occur once a sample could be read.
-    pub fn decode(
-        &self,
-        scale: Scale,
-        sink: &mut impl FnMut(Strip<'_>) -> ControlFlow<()>,
-    ) -> Result<Outcome, Error> {
+    pub fn decode(&self, scale: Scale, sink: &mut impl FnMut(Strip<'_>) -> ControlFlow<()>) -> Result<Outcome, Error> {
         self.supports(scale)?;
         let plan = Plan::new(&self.headers, scale);
         let model = self.info().color_model;
@@ -188,11 +177,7 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// As [`decode`](Self::decode).
-    pub fn decode_planes(
-        &self,
-        scale: Scale,
-        sink: &mut impl FnMut(PlaneStrip<'_>) -> ControlFlow<()>,
-    ) -> Result<Outcome, Error> {
+    pub fn decode_planes(&self, scale: Scale, sink: &mut impl FnMut(PlaneStrip<'_>) -> ControlFlow<()>) -> Result<Outcome, Error> {
         self.supports(scale)?;
         let plan = Plan::new(&self.headers, scale);
         let mut rows = 0;
@@ -208,8 +193,7 @@ impl<'a> Decoder<'a> {
             self.check_size(Planes::bytes(&plan, false))?;
             let mut planes = Planes::new(&plan, false);
             let (scan, tables) = (&self.headers.scan, &self.headers.tables);
-            self.sequential_scan(&plan, scan, tables, &mut planes, &mut hand_out)?
-                .complete
+            self.sequential_scan(&plan, scan, tables, &mut planes, &mut hand_out)?.complete
         } else {
             self.separate_scans(&plan, &mut hand_out)?
         };
@@ -232,31 +216,18 @@ impl<'a> Decoder<'a> {
             pixels.extend_from_slice(strip.pixels);
             ControlFlow::Continue(())
         })?;
-        Ok(Image {
-            width,
-            height,
-            channels,
-            pixels,
-            complete: outcome.complete,
-        })
+        Ok(Image { width, height, channels, pixels, complete: outcome.complete })
     }
 
     fn check_size(&self, needed_bytes: u64) -> Result<(), Error> {
         let limit_bytes = self.options.max_buffer_bytes;
         if needed_bytes > limit_bytes {
-            return Err(Error::TooLarge {
-                needed_bytes,
-                limit_bytes,
-            });
+            return Err(Error::TooLarge { needed_bytes, limit_bytes });
         }
         Ok(())
     }
 
-    fn progressive(
-        &self,
-        plan: &Plan,
-        hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>,
-    ) -> Result<bool, Error> {
+    fn progressive(&self, plan: &Plan, hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>) -> Result<bool, Error> {
         self.check_size(dc_plane_bytes(plan) + Planes::bytes(plan, false))?;
         let tolerant = self.options.tolerant;
         let (dc_planes, complete) = read_dc_planes(self.data, &self.headers, plan, tolerant)?;
@@ -282,17 +253,12 @@ impl<'a> Decoder<'a> {
         };
         let scan_plan = ScanPlan::new(plan, scan)?;
         let frame = &self.headers.frame;
-        let mut coder =
-            SequentialCoder::new(plan, scan, &scan_plan, frame, tables, planes, end_row)?;
+        let mut coder = SequentialCoder::new(plan, scan, &scan_plan, frame, tables, planes, end_row)?;
         walk(&source, &scan_plan, &mut coder)
     }
 
     /// Components in scans of their own: all are read before the first strip is handed out.
-    fn separate_scans(
-        &self,
-        plan: &Plan,
-        hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>,
-    ) -> Result<bool, Error> {
+    fn separate_scans(&self, plan: &Plan, hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>) -> Result<bool, Error> {
         self.check_size(Planes::bytes(plan, true))?;
         let mut planes = Planes::new(plan, true);
         let complete = match self.read_separate_scans(plan, &mut planes) {
@@ -324,14 +290,8 @@ impl<'a> Decoder<'a> {
                 return Ok(complete);
             }
             let next = tables.next_scan(self.data, walked.end, &self.headers.frame)?;
-            scan = next.ok_or(Error::Truncated {
-                offset: walked.end,
-                what: "the scan of a component",
-            })?;
+            scan = next.ok_or(Error::Truncated { offset: walked.end, what: "the scan of a component" })?;
         }
-        Err(Error::Corrupt {
-            offset: scan.data_start,
-            what: "too many scans",
-        })
+        Err(Error::Corrupt { offset: scan.data_start, what: "too many scans" })
     }
 }

@@ -34,10 +34,7 @@ impl HuffmanSpec {
         }
         let mut all = [0u8; 256];
         all.get_mut(..symbols.len())?.copy_from_slice(symbols);
-        Some(Self {
-            counts,
-            symbols: all,
-        })
+        Some(Self { counts, symbols: all })
     }
 
     /// Calls back with the code, its length and its symbol, in order of the codes.
@@ -78,11 +75,7 @@ impl Canonical {
             limits[index] = code << (15 - index);
             code <<= 1;
         }
-        Self {
-            limits,
-            offsets,
-            symbols: spec.symbols,
-        }
+        Self { limits, offsets, symbols: spec.symbols }
     }
 
     /// The symbol at the front of `next16` and its code's length; `None` if no code fits.
@@ -113,10 +106,7 @@ impl DcTable {
                 spread(&mut lookup[..], DC_BITS, code, length, entry);
             }
         });
-        valid.then(|| Self {
-            lookup,
-            canonical: Canonical::new(spec),
-        })
+        valid.then(|| Self { lookup, canonical: Canonical::new(spec) })
     }
 }
 
@@ -137,10 +127,7 @@ impl ValueTable {
                 spread(&mut lookup[..], AC_BITS, code, length, entry);
             }
         });
-        Self {
-            lookup,
-            canonical: Canonical::new(spec),
-        }
+        Self { lookup, canonical: Canonical::new(spec) }
     }
 }
 
@@ -168,10 +155,7 @@ impl SkipTable {
         for (window, entry) in (0u32..).zip(lookup.iter_mut()) {
             *entry = chain(&single, window);
         }
-        Self {
-            lookup,
-            canonical: Canonical::new(spec),
-        }
+        Self { lookup, canonical: Canonical::new(spec) }
     }
 }
 
@@ -218,11 +202,7 @@ impl From<u8> for AcSymbol {
         let run = u32::from(symbol >> 4);
         let size = u32::from(symbol & 15);
         // As in libjpeg, a run without a value ends the block unless it is the run of sixteen.
-        let advance = if size == 0 && run != 15 {
-            END_OF_BLOCK
-        } else {
-            run + 1
-        };
+        let advance = if size == 0 && run != 15 { END_OF_BLOCK } else { run + 1 };
         Self { size, advance }
     }
 }

@@ -61,8 +61,9 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
                 return Err(ImageError::unsupported(Format::Jpeg, unsupported_process(marker)));
             }
             0xe0 => segments.jfif |= bytes.slice(body.start, body.len())?.starts_with(b"JFIF\0"),
-            0xe1 if segments.exif.is_none() => {
-                if bytes.slice(body.start, body.len())?.starts_with(EXIF_PREFIX) {
+            0xe1 => {
+                let is_exif = bytes.slice(body.start, body.len())?.starts_with(EXIF_PREFIX);
+                if is_exif && segments.exif.is_none() {
                     segments.exif = Some(body.start + EXIF_PREFIX.len()..body.end);
                 }
             }

@@ -62,7 +62,8 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
                 if let Some(end) = window.iter().position(|&byte| byte == 0)
                     && window.get(end + 1) == Some(&0)
                 {
-                    found.icc = IccParts { parts: vec![body.start + end + 2..body.end], deflated: true };
+                    found.icc.parts.push(body.start + end + 2..body.end);
+                    found.icc.deflated = true;
                 }
             }
             _ => {}

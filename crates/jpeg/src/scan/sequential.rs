@@ -18,11 +18,7 @@ enum Ac {
     /// Blocks of one sample: they are passed over.
     Skip(Rc<SkipTable>),
     /// They are read, and transformed.
-    Read {
-        table: Rc<ValueTable>,
-        weights: Box<Weights>,
-        inverse: Inverse,
-    },
+    Read { table: Rc<ValueTable>, weights: Box<Weights>, inverse: Inverse },
 }
 
 /// One component of the scan.
@@ -72,15 +68,9 @@ where
         let mut built = BuiltTables::new(tables, scan.data_start);
         let mut components = Vec::with_capacity(scan.components.len());
         for (part, order) in scan.components.iter().zip(&scan_plan.components) {
-            let ComponentPlan {
-                across,
-                down,
-                stride,
-                ..
-            } = plan.components[part.index];
-            let quant = tables.quant[frame[part.index].quant]
-                .as_deref()
-                .ok_or_else(|| built.missing("a quantisation table is missing"))?;
+            let ComponentPlan { across, down, stride, .. } = plan.components[part.index];
+            let quant =
+                tables.quant[frame[part.index].quant].as_deref().ok_or_else(|| built.missing("a quantisation table is missing"))?;
             let ac = if across * down == 1 {
                 Ac::Skip(built.skip(part.ac_table)?)
             } else {
@@ -100,19 +90,10 @@ where
                 down,
                 stride,
                 origin: 0,
-                row_step: if planes.whole() {
-                    order.down * down * stride
-                } else {
-                    0
-                },
+                row_step: if planes.whole() { order.down * down * stride } else { 0 },
             });
         }
-        Ok(Self {
-            components,
-            planes,
-            sums: Accumulators::new(),
-            end_row,
-        })
+        Ok(Self { components, planes, sums: Accumulators::new(), end_row })
     }
 }
 
@@ -121,14 +102,7 @@ where
     F: FnMut(&Planes, usize) -> ControlFlow<()>,
 {
     #[inline(always)]
-    fn read(
-        &mut self,
-        reader: &mut BitReader,
-        buffer: &Buffer,
-        slot: usize,
-        x: usize,
-        y: usize,
-    ) -> Result<(), Fault> {
+    fn read(&mut self, reader: &mut BitReader, buffer: &Buffer, slot: usize, x: usize, y: usize) -> Result<(), Fault> {
         let component = &mut self.components[slot];
         let difference = read_dc(reader, buffer, &component.dc)?;
         component.prediction = component.prediction.wrapping_add(difference);
@@ -141,11 +115,7 @@ where
                 plane[offset] = flat_sample(dc, component.quant);
                 skip_ac(reader, buffer, table)
             }
-            Ac::Read {
-                table,
-                weights,
-                inverse,
-            } => {
+            Ac::Read { table, weights, inverse } => {
                 match read_ac(reader, buffer, table, weights, &mut self.sums) {
                     Ok(true) => {
                         weights.add(&mut self.sums, 0, dc);
@@ -209,31 +179,19 @@ pub(crate) struct BuiltTables<'a> {
 
 impl<'a> BuiltTables<'a> {
     pub fn new(tables: &'a Tables, offset: usize) -> Self {
-        Self {
-            tables,
-            offset,
-            dc: Default::default(),
-            skip: Default::default(),
-            value: Default::default(),
-        }
+        Self { tables, offset, dc: Default::default(), skip: Default::default(), value: Default::default() }
     }
 
     pub fn missing(&self, what: &'static str) -> Error {
-        Error::Corrupt {
-            offset: self.offset,
-            what,
-        }
+        Error::Corrupt { offset: self.offset, what }
     }
 
     pub fn dc(&mut self, slot: usize) -> Result<Rc<DcTable>, Error> {
         if let Some(table) = &self.dc[slot] {
             return Ok(Rc::clone(table));
         }
-        let spec = self.tables.dc[slot]
-            .as_deref()
-            .ok_or_else(|| self.missing("a huffman table is missing"))?;
-        let table = DcTable::new(spec)
-            .ok_or_else(|| self.missing("a huffman table of dc sizes above 15"))?;
+        let spec = self.tables.dc[slot].as_deref().ok_or_else(|| self.missing("a huffman table is missing"))?;
+        let table = DcTable::new(spec).ok_or_else(|| self.missing("a huffman table of dc sizes above 15"))?;
         Ok(Rc::clone(self.dc[slot].insert(Rc::new(table))))
     }
 
@@ -241,9 +199,7 @@ impl<'a> BuiltTables<'a> {
         if let Some(table) = &self.skip[slot] {
             return Ok(Rc::clone(table));
         }
-        let spec = self.tables.ac[slot]
-            .as_deref()
-            .ok_or_else(|| self.missing("a huffman table is missing"))?;
+        let spec = self.tables.ac[slot].as_deref().ok_or_else(|| self.missing("a huffman table is missing"))?;
         let table = Rc::new(SkipTable::new(spec));
         Ok(Rc::clone(self.skip[slot].insert(table)))
     }
@@ -252,9 +208,7 @@ impl<'a> BuiltTables<'a> {
         if let Some(table) = &self.value[slot] {
             return Ok(Rc::clone(table));
         }
-        let spec = self.tables.ac[slot]
-            .as_deref()
-            .ok_or_else(|| self.missing("a huffman table is missing"))?;
+        let spec = self.tables.ac[slot].as_deref().ok_or_else(|| self.missing("a huffman table is missing"))?;
         let table = Rc::new(ValueTable::new(spec));
         Ok(Rc::clone(self.value[slot].insert(table)))
     }
