@@ -30,7 +30,7 @@ export function open(id) {
   openId = id;
   fill();
   if (!dialog.open) dialog.showModal();
-  part("text")?.scrollTo(0, 0);
+  part("text").scrollTo(0, 0);
 }
 
 /** Takes over a new list; the dialog follows when its photo has changed, and closes when it is gone. */

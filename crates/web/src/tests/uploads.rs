@@ -52,10 +52,12 @@ async fn an_upload_that_no_rule_matches_says_so() {
 async fn an_upload_replaces_only_when_it_may() {
     let shop = Shop::open().await;
     let only_if_free = [(header::IF_NONE_MATCH, "*")];
+    assert_eq!(shop.get("/api/v1/objects/input/a.jpg").await.json()["exists"], false);
     assert_eq!(upload(&shop, "input/a.jpg", Body::from("first"), &only_if_free).await.status, StatusCode::CREATED);
     let second = upload(&shop, "input/a.jpg", Body::from("second"), &only_if_free).await;
     assert_eq!((second.status, second.error_code().as_str()), (StatusCode::PRECONDITION_FAILED, "exists"));
     assert_eq!(shop.get("/downloadimages/input/a.jpg").await.body, "first");
+    assert_eq!(shop.get("/api/v1/objects/input/a.jpg").await.json()["exists"], true);
     assert_eq!(upload(&shop, "input/a.jpg", Body::from("second"), &[]).await.status, StatusCode::CREATED);
     assert_eq!(shop.get("/downloadimages/input/a.jpg").await.body, "second");
     let tag = upload(&shop, "input/a.jpg", Body::from("third"), &[(header::IF_NONE_MATCH, "\"abc\"")]).await;
