@@ -1,7 +1,7 @@
 // The prints: one for each image, kept in step with what the server lists.
 
 import * as format from "./format.js";
-import { clearSources, ratioOf, revealWhenLoaded, setPlaceholder, setSources } from "./picture.js";
+import { clearSources, ratioOf, revealWhenLoaded, setPlaceholder, setPrint } from "./picture.js";
 import { keepInRows } from "./rows.js";
 
 const sheet = document.querySelector("#sheet");
@@ -34,7 +34,7 @@ function fill(print, image) {
   setPlaceholder(print.querySelector("canvas"), image);
   const picture = print.querySelector("img");
   if (image.state === "failed" && !image.variants.length) clearSources(picture);
-  else setSources(picture, image, { displayWidth: ratio * ROW_PX, upTo: 1024 });
+  else setPrint(picture, image, ratio * ROW_PX);
 
   const size = format.shownSize(image);
   const facts = [size && format.dimensions(size.width, size.height), format.bytes(image.size_bytes)].filter(Boolean).join(" · ");

@@ -114,7 +114,7 @@ class Row {
   }
 
   async send() {
-    this.set("sending", "0 %");
+    this.set("sending", "");
     this.preview();
     const path = format.keyPath(this.key);
     try {
