@@ -1,7 +1,10 @@
 //! Listing: pages in order of keys, cost by what is shown and not by what is stored.
 
-use crate::ObjectInfo;
+use crate::commands::bucket;
+use crate::object::{INFO_COLUMNS, read_info};
+use crate::{Embedded, EmbeddedError, ObjectInfo, row};
 use minilab_model::BucketName;
+use rusqlite::Connection;
 
 /// Which page of a bucket's objects is wanted.
 #[derive(Debug, Clone)]
@@ -57,5 +60,122 @@ impl ListCursor {
         match self {
             Self::Key(text) | Self::Prefix(text) => text,
         }
+    }
+}
+
+impl Embedded {
+    /// A page of a bucket's objects.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::NoSuchBucket`].
+    pub async fn list_objects(&self, query: ListQuery) -> Result<ListPage, EmbeddedError> {
+        self.inner.readers.read(move |connection| list(connection, &query)).await
+    }
+}
+
+fn list(connection: &Connection, query: &ListQuery) -> Result<ListPage, EmbeddedError> {
+    let bucket_id = bucket::id(connection, &query.bucket)?;
+    let rollup = Rollup { prefix: &query.prefix, delimiter: query.delimiter.as_deref().filter(|text| !text.is_empty()) };
+    let mut page = ListPage::default();
+    if query.max == 0 {
+        return Ok(page);
+    }
+    let mut start = rollup.start(query.after.as_ref());
+    let end = successor(&query.prefix);
+    let sql = format!(
+        "SELECT {INFO_COLUMNS} FROM object JOIN body ON body.id = object.body_id
+         WHERE bucket_id = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut last = None;
+    // Each round reads rows until a common prefix, and the next starts behind all keys that share it.
+    loop {
+        let mut rows = statement.query((bucket_id, &start, &end))?;
+        let mut skip = None;
+        while let Some(row) = rows.next()? {
+            if page.entries.len() + page.common_prefixes.len() == query.max {
+                page.next = last;
+                return Ok(page);
+            }
+            let key = row::bytes(row, 0)?;
+            if let Some(common) = rollup.common_prefix(key) {
+                skip = successor(&common);
+                last = Some(ListCursor::Prefix(common.clone()));
+                page.common_prefixes.push(common);
+                break;
+            }
+            let (info, _) = read_info(row, &query.bucket)?;
+            last = Some(ListCursor::Key(info.object.key.as_str().to_owned()));
+            page.entries.push(info);
+        }
+        match skip {
+            Some(next) => start = next,
+            None => return Ok(page),
+        }
+    }
+}
+
+/// How keys are gathered under common prefixes.
+pub(crate) struct Rollup<'a> {
+    pub(crate) prefix: &'a str,
+    /// Never empty.
+    pub(crate) delimiter: Option<&'a str>,
+}
+
+impl Rollup<'_> {
+    /// The first key that a page can show.
+    pub(crate) fn start(&self, after: Option<&ListCursor>) -> Vec<u8> {
+        let start = match after {
+            None => Vec::new(),
+            // The least key behind a key is itself and one zero byte.
+            Some(ListCursor::Key(key)) => [key.as_bytes(), &[0]].concat(),
+            Some(ListCursor::Prefix(prefix)) => successor(prefix).unwrap_or_default(),
+        };
+        start.max(self.prefix.as_bytes().to_vec())
+    }
+
+    /// The common prefix that a key is shown as, if any. The key must start with the prefix.
+    pub(crate) fn common_prefix(&self, key: &[u8]) -> Option<String> {
+        let delimiter = self.delimiter?;
+        let key = std::str::from_utf8(key).ok()?;
+        let rest = key.strip_prefix(self.prefix)?;
+        let at = rest.find(delimiter)?;
+        Some(key[..self.prefix.len() + at + delimiter.len()].to_owned())
+    }
+}
+
+/// The least byte string behind all that start with `prefix`; `None` when there is none. UTF-8 holds no byte 255, so
+/// that only the empty prefix has none.
+pub(crate) fn successor(prefix: &str) -> Option<Vec<u8>> {
+    let mut bytes = prefix.as_bytes().to_vec();
+    let last = bytes.last_mut()?;
+    *last += 1;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_within_a_common_prefix_stands_for_all_of_it() {
+        let check = |marker: &str, prefix: &str, delimiter: Option<&str>, expected: ListCursor| {
+            assert_eq!(ListCursor::after_marker(marker, prefix, delimiter), expected, "{marker}");
+        };
+        check("a/b", "", Some("/"), ListCursor::Prefix("a/".to_owned()));
+        check("a/", "", Some("/"), ListCursor::Prefix("a/".to_owned()));
+        check("a/b", "a/", Some("/"), ListCursor::Key("a/b".to_owned()));
+        check("a/b", "", None, ListCursor::Key("a/b".to_owned()));
+        check("0", "a/", Some("/"), ListCursor::Key("0".to_owned()));
+    }
+
+    #[test]
+    fn a_successor_stands_behind_all_with_the_prefix() {
+        for prefix in ["a", "a/", "ä", "\u{10FFFF}", "\u{7F}"] {
+            let successor = successor(prefix).unwrap_or_default();
+            assert!(successor.as_slice() > format!("{prefix}\u{10FFFF}\u{10FFFF}").as_bytes());
+            assert!(successor.as_slice() > prefix.as_bytes());
+        }
+        assert_eq!(successor(""), None);
     }
 }

@@ -1,8 +1,20 @@
 //! Opening a data directory.
 
+use crate::fault::Faults;
+use crate::health::{CLOSED, DiskGauge, StopSwitch};
+use crate::index::{self, Readers};
+use crate::lock::DirectoryLock;
+use crate::upkeep::{self, Request, UpkeepSetup};
+use crate::writer::{self, Arrivals, Command, Patience, Writer, WriterSetup};
+use crate::{BlobDirectory, EmbeddedError, Health, schema};
 use minilab_model::{Event, Job};
-use std::path::PathBuf;
-use std::sync::Arc;
+use rusqlite::Connection;
+use std::fs::{self, File};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Says which jobs follow from an event. Called within the transaction that makes the event true, so it must be pure and
@@ -127,4 +139,208 @@ pub enum OpenError {
         #[source]
         source: rusqlite::Error,
     },
+}
+
+/// The store: a handle, cheap to clone. The store is closed when the last one is dropped, or by [`close`](Self::close).
+///
+/// Its methods must be called within a tokio runtime.
+#[derive(Clone)]
+pub struct Embedded {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    writer: Writer,
+    pub(crate) readers: Arc<Readers>,
+    pub(crate) blobs: Arc<BlobDirectory>,
+    pub(crate) disk: Arc<DiskGauge>,
+    pub(crate) limits: StoreLimits,
+    pub(crate) arrivals: Arrivals,
+    stop: Arc<StopSwitch>,
+    planner: Arc<RwLock<Planner>>,
+    upkeep: SyncSender<Request>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Embedded {
+    /// Opens a data directory: takes its lock, brings its index up to date, and frees what a process that died had
+    /// claimed. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(options: OpenOptions) -> Result<Self, OpenError> {
+        Self::open_with_faults(options, Faults::default())
+    }
+
+    /// Opens a data directory whose commit protocol can be made to fail.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    #[doc(hidden)]
+    pub fn open_with_faults(options: OpenOptions, faults: Faults) -> Result<Self, OpenError> {
+        let OpenOptions { data_dir, planner, limits } = options;
+        check_sqlite()?;
+        make_data_dir(&data_dir)?;
+        let lock = Arc::new(DirectoryLock::take(&data_dir)?);
+        let path = index::path(&data_dir);
+        let connection = open_index(&path, &data_dir)?;
+        let stop = Arc::new(StopSwitch::default());
+        let blobs = Arc::new(BlobDirectory::open(&data_dir, Arc::clone(&stop), faults)?);
+        let disk = Arc::new(DiskGauge::new(&data_dir, &limits));
+        let arrivals = Arrivals::new();
+        let planner = Arc::new(RwLock::new(planner));
+        let (upkeep, requests) = sync_channel(16);
+        let (writer, commands) = Writer::new(limits.queue_depth, Arc::clone(&stop));
+        let failed = |source| OpenError::Io { what: "starting threads for", path: data_dir.clone(), source };
+        let setup = WriterSetup {
+            sequencer: read_sequencer(&connection).map_err(|source| OpenError::Sqlite { path: path.clone(), source })?,
+            connection,
+            planner: Arc::clone(&planner),
+            limits: limits.clone(),
+            blobs: Arc::clone(&blobs),
+            disk: Arc::clone(&disk),
+            stop: Arc::clone(&stop),
+            arrivals: arrivals.clone(),
+            upkeep: upkeep.clone(),
+            lock: Arc::clone(&lock),
+        };
+        let threads = Mutex::new(vec![writer::start(setup, commands).map_err(failed)?]);
+        let readers = Arc::new(Readers::new(path.clone(), limits.readers));
+        let setup = UpkeepSetup {
+            path,
+            writer: writer.clone(),
+            blobs: Arc::clone(&blobs),
+            limits: limits.clone(),
+            stop: Arc::clone(&stop),
+            lock,
+        };
+        let inner = Inner { writer, readers, blobs, disk, limits, arrivals, stop, planner, upkeep, threads };
+        // From here on, dropping the store ends its threads.
+        let store = Self { inner: Arc::new(inner) };
+        let upkeep = upkeep::start(setup, requests).map_err(failed)?;
+        store.inner.threads.lock().unwrap_or_else(PoisonError::into_inner).push(upkeep);
+        Ok(store)
+    }
+
+    /// Puts other rules to work, for events from now on.
+    pub fn set_planner(&self, planner: Planner) {
+        *self.inner.planner.write().unwrap_or_else(PoisonError::into_inner) = planner;
+    }
+
+    /// Closes the store: what has been accepted is written, then the directory is free for others. Later calls on any
+    /// handle are answered [`EmbeddedError::Stopped`].
+    pub async fn close(&self) {
+        let inner = Arc::clone(&self.inner);
+        // A panic while closing is logged by the panic hook; there is nothing left to undo.
+        let _ = tokio::task::spawn_blocking(move || inner.shut_down()).await;
+    }
+
+    /// Whether the store takes writes.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let reason = match self.inner.stop.reason() {
+            Some(reason) => Some(self.inner.stop.error().to_string()).filter(|_| !reason.is_empty()),
+            None => self.inner.disk.check().err().map(|error| error.to_string()),
+        };
+        match reason {
+            Some(reason) => Health::NotReady { reason },
+            None => Health::Ready,
+        }
+    }
+
+    /// Has a client's command carried out, or refused when too many wait.
+    pub(crate) async fn write<C: Command>(&self, command: C) -> Result<C::Output, EmbeddedError> {
+        self.inner.writer.run(command, Patience::Refuse).await
+    }
+
+    /// Has a command of the store's own work carried out, which waits for its turn.
+    pub(crate) async fn write_own<C: Command>(&self, command: C) -> Result<C::Output, EmbeddedError> {
+        self.inner.writer.run(command, Patience::Wait).await
+    }
+
+    /// Collects garbage and orphans now.
+    #[doc(hidden)]
+    pub async fn collect_garbage(&self) {
+        let upkeep = self.inner.upkeep.clone();
+        let collect = move || {
+            let (done, wait) = sync_channel(1);
+            if upkeep.send(Request::Collect(done)).is_ok() {
+                // An error means that the thread has ended: there is nothing to wait for.
+                let _ = wait.recv();
+            }
+        };
+        let _ = tokio::task::spawn_blocking(collect).await;
+    }
+}
+
+impl Inner {
+    fn shut_down(&self) {
+        // Upkeep first: it has the writer's help to the end.
+        let _ = self.upkeep.send(Request::Stop);
+        self.writer.close();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads.into_iter().rev() {
+            // A panic has been logged and has stopped the store already.
+            let _ = thread.join();
+        }
+        self.stop.stop(CLOSED);
+        self.readers.close();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+/// SQLite before 3.51.3 can corrupt a database when its log starts anew (<https://sqlite.org/wal.html>).
+fn check_sqlite() -> Result<(), OpenError> {
+    match rusqlite::version_number() >= 3_051_003 {
+        true => Ok(()),
+        false => Err(OpenError::OldSqlite { found: rusqlite::version().to_owned() }),
+    }
+}
+
+fn make_data_dir(data_dir: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::Io { what: "making", path: data_dir.to_owned(), source };
+    if data_dir.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(failed)?;
+    match data_dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed),
+        None => Ok(()),
+    }
+}
+
+fn open_index(path: &Path, data_dir: &Path) -> Result<Connection, OpenError> {
+    let failed = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    if path.exists() {
+        // Looked at before anything is set, so that a newer index is left as it is.
+        let found = index::open_reading(path).and_then(|connection| schema::version(&connection)).map_err(failed)?;
+        if found > schema::NEWEST {
+            return Err(OpenError::NewerSchema { found, known: schema::NEWEST });
+        }
+    }
+    let mut connection = index::open_writing(path).map_err(failed)?;
+    schema::migrate(&mut connection, path)?;
+    free_leases(&connection).map_err(failed)?;
+    // The index's own name, when it is new.
+    let synced = File::open(data_dir).and_then(|directory| directory.sync_all());
+    synced.map_err(|source| OpenError::Io { what: "syncing", path: data_dir.to_owned(), source })?;
+    Ok(connection)
+}
+
+/// Makes claimed jobs ready again: the lock proves that whoever claimed them is dead.
+fn free_leases(connection: &Connection) -> rusqlite::Result<()> {
+    let freed = connection.execute("UPDATE job SET state = 'ready' WHERE state = 'leased'", ())?;
+    if freed > 0 {
+        tracing::info!(jobs = freed, "jobs of the process before are ready again");
+    }
+    Ok(())
+}
+
+fn read_sequencer(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.query_row("SELECT value FROM counter WHERE name = 'sequencer'", (), |row| crate::row::unsigned(row, 0))
 }

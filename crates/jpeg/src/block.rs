@@ -4,9 +4,7 @@
 //! takes at most 27 (12 looked at, 15 more of the last value), a DC difference at most 25.
 
 use crate::bits::{BitReader, Buffer};
-use crate::huffman::{
-    AC_BITS, AcSymbol, Canonical, DC_BITS, DcTable, END_OF_BLOCK, SkipTable, ValueTable,
-};
+use crate::huffman::{AC_BITS, AcSymbol, Canonical, DC_BITS, DcTable, END_OF_BLOCK, SkipTable, UNDECIDED, ValueTable};
 use crate::idct::{Accumulators, Weights};
 
 /// What is wrong with a block.
@@ -31,11 +29,7 @@ enum Progress {
 /// Refills, and reads the difference of a DC coefficient. At least 31 bits remain good, enough
 /// for one look-up of AC coefficients.
 #[inline(always)]
-pub(crate) fn read_dc(
-    reader: &mut BitReader,
-    buffer: &Buffer,
-    table: &DcTable,
-) -> Result<i32, Fault> {
+pub(crate) fn read_dc(reader: &mut BitReader, buffer: &Buffer, table: &DcTable) -> Result<i32, Fault> {
     reader.refill(buffer);
     let entry = u32::from(table.lookup[(reader.bits >> (64 - DC_BITS)) as usize]);
     if entry == 0 {
@@ -52,14 +46,8 @@ pub(crate) fn read_dc(
 /// Reads a DC difference whose code is too long for the look-up.
 #[cold]
 #[inline(never)]
-fn read_long_dc(
-    mut reader: BitReader,
-    buffer: &Buffer,
-    canonical: &Canonical,
-) -> Result<(BitReader, i32), Fault> {
-    let (size, length) = canonical
-        .decode((reader.bits >> 48) as u32)
-        .ok_or(Fault::BadCode)?;
+fn read_long_dc(mut reader: BitReader, buffer: &Buffer, canonical: &Canonical) -> Result<(BitReader, i32), Fault> {
+    let (size, length) = canonical.decode((reader.bits >> 48) as u32).ok_or(Fault::BadCode)?;
     let size = u32::from(size);
     let value = extend(reader.bits, length, size);
     reader.consume(length + size);
@@ -80,11 +68,7 @@ fn extend(bits: u64, skip: u32, size: u32) -> i32 {
 
 /// Passes over the AC coefficients of a block. Follows [`read_dc`] without a refill.
 #[inline(always)]
-pub(crate) fn skip_ac(
-    reader: &mut BitReader,
-    buffer: &Buffer,
-    table: &SkipTable,
-) -> Result<(), Fault> {
+pub(crate) fn skip_ac(reader: &mut BitReader, buffer: &Buffer, table: &SkipTable) -> Result<(), Fault> {
     let mut next = 1u32;
     macro_rules! step {
         () => {
@@ -119,16 +103,9 @@ pub(crate) fn skip_ac(
 /// Passes over one AC symbol, and refills.
 #[cold]
 #[inline(never)]
-fn skip_one(
-    mut reader: BitReader,
-    buffer: &Buffer,
-    canonical: &Canonical,
-    next: u32,
-) -> Result<(BitReader, Progress), Fault> {
+fn skip_one(mut reader: BitReader, buffer: &Buffer, canonical: &Canonical, next: u32) -> Result<(BitReader, Progress), Fault> {
     reader.refill(buffer);
-    let (symbol, length) = canonical
-        .decode((reader.bits >> 48) as u32)
-        .ok_or(Fault::BadCode)?;
+    let (symbol, length) = canonical.decode((reader.bits >> 48) as u32).ok_or(Fault::BadCode)?;
     let symbol = AcSymbol::from(symbol);
     reader.consume(length + symbol.size);
     reader.refill(buffer);
@@ -154,19 +131,31 @@ pub(crate) fn read_ac(
     macro_rules! step {
         () => {
             let entry = table.lookup[(reader.bits >> (64 - AC_BITS)) as usize];
-            let after = next + (entry >> 16);
+            let after = next + (entry >> 8 & 255);
             if after <= 64 {
-                let size = entry >> 8 & 15;
-                let value = extend(reader.bits, (entry & 63) - size, size);
-                weights.add(sums, after - 1, value);
-                reader.consume(entry & 63);
+                weights.add(sums, after - 1, entry as i32 >> 16);
+                reader.consume(entry);
                 next = after;
                 if next == 64 {
                     return Ok(true);
                 }
             } else if after.wrapping_sub(END_OF_BLOCK) < 64 {
-                reader.consume(entry & 63);
-                return Ok(next > 1);
+                reader.consume(entry);
+                if after == END_OF_BLOCK + 1 {
+                    return Ok(false);
+                }
+                // A last coefficient may come with the end; if not, this adds zero.
+                weights.add(sums, after - END_OF_BLOCK - 1, entry as i32 >> 16);
+                return Ok(true);
+            } else if entry >> 8 & 255 == UNDECIDED && entry & 63 != 0 && next + (entry >> 20) <= 64 {
+                let size = entry >> 16 & 15;
+                let value = extend(reader.bits, (entry & 63) - size, size);
+                next += entry >> 20;
+                weights.add(sums, next - 1, value);
+                reader.consume(entry);
+                if next == 64 {
+                    return Ok(true);
+                }
             } else {
                 let (moved, value, progress) = read_one(*reader, buffer, &table.canonical, next)?;
                 *reader = moved;
@@ -197,16 +186,9 @@ pub(crate) fn read_ac(
 /// in memory rather than in registers.
 #[cold]
 #[inline(never)]
-fn read_one(
-    mut reader: BitReader,
-    buffer: &Buffer,
-    canonical: &Canonical,
-    next: u32,
-) -> Result<(BitReader, i32, Progress), Fault> {
+fn read_one(mut reader: BitReader, buffer: &Buffer, canonical: &Canonical, next: u32) -> Result<(BitReader, i32, Progress), Fault> {
     reader.refill(buffer);
-    let (symbol, length) = canonical
-        .decode((reader.bits >> 48) as u32)
-        .ok_or(Fault::BadCode)?;
+    let (symbol, length) = canonical.decode((reader.bits >> 48) as u32).ok_or(Fault::BadCode)?;
     let symbol = AcSymbol::from(symbol);
     let value = extend(reader.bits, length, symbol.size);
     reader.consume(length + symbol.size);

@@ -48,11 +48,7 @@ mod tests {
                     let mut rgb = [0; 3];
                     ycbcr_to_rgb(&[y], &[cb], &[cr], &mut rgb);
                     let (y, b, r) = (f64::from(y), f64::from(cb) - 128.0, f64::from(cr) - 128.0);
-                    let exact = [
-                        y + 1.402 * r,
-                        y - 0.114 * 1.772 / 0.587 * b - 0.299 * 1.402 / 0.587 * r,
-                        y + 1.772 * b,
-                    ];
+                    let exact = [y + 1.402 * r, y - 0.114 * 1.772 / 0.587 * b - 0.299 * 1.402 / 0.587 * r, y + 1.772 * b];
                     for (got, want) in rgb.into_iter().zip(exact) {
                         let error = (f64::from(got) - want.clamp(0.0, 255.0)).abs();
                         assert!(error < 0.51, "{y} {b} {r}: {got}, not {want}");

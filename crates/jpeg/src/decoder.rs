@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::Error;
 use crate::info::{ColorModel, Info, Kind};
-use crate::markers::{Headers, Scan};
+use crate::markers::{Headers, Scan, Tables};
 use crate::plan::{Plan, ScanPlan};
 use crate::scan::progressive_dc::{dc_plane_bytes, emit, read_dc_planes};
 use crate::scan::sequential::SequentialCoder;
@@ -47,7 +47,8 @@ impl Scale {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeOptions {
     /// Fill what cannot be read with the last known colour and say so in [`Outcome::complete`],
-    /// rather than fail. Default: false.
+    /// rather than fail. The work then depends on the size that the headers claim, not on the
+    /// data: limit it before decoding. Default: false.
     pub tolerant: bool,
     /// Working memory that a decode may take. An image in one interleaved scan takes one row of
     /// MCUs whatever its height; separate scans and progressive files take the whole output.
@@ -57,10 +58,7 @@ pub struct DecodeOptions {
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self {
-            tolerant: false,
-            max_buffer_bytes: 512 << 20,
-        }
+        Self { tolerant: false, max_buffer_bytes: 512 << 20 }
     }
 }
 
@@ -114,11 +112,7 @@ impl<'a> Decoder<'a> {
     /// [`Error::Unsupported`] for lossless, hierarchical and arithmetic coding, for a height that
     /// follows the first scan, and for two or more than four components.
     pub fn new(data: &'a [u8]) -> Result<Self, Error> {
-        Ok(Self {
-            data,
-            headers: Headers::parse(data)?,
-            options: DecodeOptions::default(),
-        })
+        Ok(Self { data, headers: Headers::parse(data)?, options: DecodeOptions::default() })
     }
 
     /// Replaces the default options.
@@ -137,6 +131,18 @@ impl<'a> Decoder<'a> {
     pub fn output_size(&self, scale: Scale) -> (u32, u32) {
         let info = self.info();
         (scale.apply(info.width), scale.apply(info.height))
+    }
+
+    /// The sizes of the components' planes that [`decode_planes`](Self::decode_planes) gives at a
+    /// scale, in frame order. A plane covers the same area as the output: sample `(x, y)` of a
+    /// plane half as wide stands for the output columns `2x` and `2x + 1`.
+    pub fn plane_sizes(&self, scale: Scale) -> Vec<(u32, u32)> {
+        let plan = Plan::new(&self.headers, scale);
+        let size = |component| {
+            let (width, height) = plan.plane_size(component);
+            (width as u32, height as u32)
+        };
+        plan.components.iter().map(size).collect()
     }
 
     /// Whether [`decode`](Self::decode) can decode this image at this scale at all.
@@ -170,11 +176,7 @@ impl<'a> Decoder<'a> {
     /// [`Error::Unsupported`] and [`Error::TooLarge`] come before the first strip;
     /// [`Error::Truncated`] and [`Error::Corrupt`] can follow strips that are good, and in tolerant
     /// mode do not occur once a sample could be read.
-    pub fn decode(
-        &self,
-        scale: Scale,
-        sink: &mut impl FnMut(Strip<'_>) -> ControlFlow<()>,
-    ) -> Result<Outcome, Error> {
+    pub fn decode(&self, scale: Scale, sink: &mut impl FnMut(Strip<'_>) -> ControlFlow<()>) -> Result<Outcome, Error> {
         self.supports(scale)?;
         let plan = Plan::new(&self.headers, scale);
         let model = self.info().color_model;
@@ -188,11 +190,7 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// As [`decode`](Self::decode).
-    pub fn decode_planes(
-        &self,
-        scale: Scale,
-        sink: &mut impl FnMut(PlaneStrip<'_>) -> ControlFlow<()>,
-    ) -> Result<Outcome, Error> {
+    pub fn decode_planes(&self, scale: Scale, sink: &mut impl FnMut(PlaneStrip<'_>) -> ControlFlow<()>) -> Result<Outcome, Error> {
         self.supports(scale)?;
         let plan = Plan::new(&self.headers, scale);
         let mut rows = 0;
@@ -208,8 +206,7 @@ impl<'a> Decoder<'a> {
             self.check_size(Planes::bytes(&plan, false))?;
             let mut planes = Planes::new(&plan, false);
             let (scan, tables) = (&self.headers.scan, &self.headers.tables);
-            self.sequential_scan(&plan, scan, tables, &mut planes, &mut hand_out)?
-                .complete
+            self.sequential_scan(&plan, scan, tables, &mut planes, &mut hand_out)?.complete
         } else {
             self.separate_scans(&plan, &mut hand_out)?
         };
@@ -232,31 +229,18 @@ impl<'a> Decoder<'a> {
             pixels.extend_from_slice(strip.pixels);
             ControlFlow::Continue(())
         })?;
-        Ok(Image {
-            width,
-            height,
-            channels,
-            pixels,
-            complete: outcome.complete,
-        })
+        Ok(Image { width, height, channels, pixels, complete: outcome.complete })
     }
 
     fn check_size(&self, needed_bytes: u64) -> Result<(), Error> {
         let limit_bytes = self.options.max_buffer_bytes;
         if needed_bytes > limit_bytes {
-            return Err(Error::TooLarge {
-                needed_bytes,
-                limit_bytes,
-            });
+            return Err(Error::TooLarge { needed_bytes, limit_bytes });
         }
         Ok(())
     }
 
-    fn progressive(
-        &self,
-        plan: &Plan,
-        hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>,
-    ) -> Result<bool, Error> {
+    fn progressive(&self, plan: &Plan, hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>) -> Result<bool, Error> {
         self.check_size(dc_plane_bytes(plan) + Planes::bytes(plan, false))?;
         let tolerant = self.options.tolerant;
         let (dc_planes, complete) = read_dc_planes(self.data, &self.headers, plan, tolerant)?;
@@ -270,7 +254,7 @@ impl<'a> Decoder<'a> {
         &self,
         plan: &Plan,
         scan: &Scan,
-        tables: &crate::markers::Tables,
+        tables: &Tables,
         planes: &mut Planes,
         end_row: impl FnMut(&Planes, usize) -> ControlFlow<()>,
     ) -> Result<Walked, Error> {
@@ -282,17 +266,12 @@ impl<'a> Decoder<'a> {
         };
         let scan_plan = ScanPlan::new(plan, scan)?;
         let frame = &self.headers.frame;
-        let mut coder =
-            SequentialCoder::new(plan, scan, &scan_plan, frame, tables, planes, end_row)?;
+        let mut coder = SequentialCoder::new(plan, scan, &scan_plan, frame, tables, planes, end_row)?;
         walk(&source, &scan_plan, &mut coder)
     }
 
     /// Components in scans of their own: all are read before the first strip is handed out.
-    fn separate_scans(
-        &self,
-        plan: &Plan,
-        hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>,
-    ) -> Result<bool, Error> {
+    fn separate_scans(&self, plan: &Plan, hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>) -> Result<bool, Error> {
         self.check_size(Planes::bytes(plan, true))?;
         let mut planes = Planes::new(plan, true);
         let complete = match self.read_separate_scans(plan, &mut planes) {
@@ -324,14 +303,8 @@ impl<'a> Decoder<'a> {
                 return Ok(complete);
             }
             let next = tables.next_scan(self.data, walked.end, &self.headers.frame)?;
-            scan = next.ok_or(Error::Truncated {
-                offset: walked.end,
-                what: "the scan of a component",
-            })?;
+            scan = next.ok_or(Error::Truncated { offset: walked.end, what: "the scan of a component" })?;
         }
-        Err(Error::Corrupt {
-            offset: scan.data_start,
-            what: "too many scans",
-        })
+        Err(Error::Corrupt { offset: scan.data_start, what: "too many scans" })
     }
 }

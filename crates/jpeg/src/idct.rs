@@ -19,9 +19,8 @@ use std::f64::consts::{PI, SQRT_2};
 
 /// Where the coefficient at each place of the zigzag stands, row · 8 + column.
 const ZIGZAG: [u8; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
-    13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
-    52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28, 35, 42,
+    49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
 /// Slots, row by row as wide as the block; those from 64 on take what has no weight. A power of
@@ -48,9 +47,7 @@ impl Weights {
         let mut weights = [(0.0, NOWHERE); 64];
         for ((weight, &place), &step) in weights.iter_mut().zip(&ZIGZAG).zip(quant) {
             let (row, column) = (usize::from(place / 8), usize::from(place % 8));
-            if let (Some((x, horizontal)), Some((y, vertical))) =
-                (fold(across, column), fold(down, row))
-            {
+            if let (Some((x, horizontal)), Some((y, vertical))) = (fold(across, column), fold(down, row)) {
                 let value = f64::from(step) * horizontal * vertical / 8.0;
                 *weight = (value as f32, (y * across + x) as u32);
             }
@@ -89,36 +86,44 @@ fn fold(points: usize, k: usize) -> Option<(usize, f64)> {
     Some((slot, weight * SQRT_2 * prescale))
 }
 
-/// Transforms the slots into samples at the front of rows `stride` apart, and clears them.
-pub(crate) type Inverse = fn(&mut Accumulators, &mut [u8], usize);
+/// What writes the blocks of one size: to the front of rows that are a stride apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Inverse {
+    /// Transforms the slots, and clears them.
+    pub transform: fn(&mut Accumulators, &mut [u8], usize),
+    /// Writes one sample everywhere.
+    pub fill: fn(u8, &mut [u8], usize),
+}
 
-/// The transform for blocks of `across` × `down` samples, each 1, 2, 4 or 8.
-pub(crate) fn inverse(across: usize, down: usize) -> Inverse {
-    match (across, down) {
-        (8, 8) => transform::<8, 8>,
-        (8, 4) => transform::<8, 4>,
-        (8, 2) => transform::<8, 2>,
-        (8, 1) => transform::<8, 1>,
-        (4, 8) => transform::<4, 8>,
-        (4, 4) => transform::<4, 4>,
-        (4, 2) => transform::<4, 2>,
-        (4, 1) => transform::<4, 1>,
-        (2, 8) => transform::<2, 8>,
-        (2, 4) => transform::<2, 4>,
-        (2, 2) => transform::<2, 2>,
-        (2, 1) => transform::<2, 1>,
-        (1, 8) => transform::<1, 8>,
-        (1, 4) => transform::<1, 4>,
-        (1, 2) => transform::<1, 2>,
-        _ => transform::<1, 1>,
+impl Inverse {
+    /// For blocks of `across` × `down` samples, each 1, 2, 4 or 8.
+    pub fn new(across: usize, down: usize) -> Self {
+        match (across, down) {
+            (8, 8) => Self::sized::<8, 8>(),
+            (8, 4) => Self::sized::<8, 4>(),
+            (8, 2) => Self::sized::<8, 2>(),
+            (8, 1) => Self::sized::<8, 1>(),
+            (4, 8) => Self::sized::<4, 8>(),
+            (4, 4) => Self::sized::<4, 4>(),
+            (4, 2) => Self::sized::<4, 2>(),
+            (4, 1) => Self::sized::<4, 1>(),
+            (2, 8) => Self::sized::<2, 8>(),
+            (2, 4) => Self::sized::<2, 4>(),
+            (2, 2) => Self::sized::<2, 2>(),
+            (2, 1) => Self::sized::<2, 1>(),
+            (1, 8) => Self::sized::<1, 8>(),
+            (1, 4) => Self::sized::<1, 4>(),
+            (1, 2) => Self::sized::<1, 2>(),
+            _ => Self::sized::<1, 1>(),
+        }
+    }
+
+    fn sized<const ACROSS: usize, const DOWN: usize>() -> Self {
+        Self { transform: transform::<ACROSS, DOWN>, fill: fill::<ACROSS, DOWN> }
     }
 }
 
-fn transform<const ACROSS: usize, const DOWN: usize>(
-    sums: &mut Accumulators,
-    samples: &mut [u8],
-    stride: usize,
-) {
+fn transform<const ACROSS: usize, const DOWN: usize>(sums: &mut Accumulators, samples: &mut [u8], stride: usize) {
     // The level shift; the little more makes exact halves round up, as integer arithmetic does.
     sums.0[0] += 128.0 + 1.0 / 4096.0;
     let mut rows = [[0.0; ACROSS]; DOWN];
@@ -135,8 +140,18 @@ fn transform<const ACROSS: usize, const DOWN: usize>(
     }
     inverse_rows(&mut columns);
     for (y, line) in samples.chunks_mut(stride).take(DOWN).enumerate() {
-        for (sample, column) in line.iter_mut().zip(&columns) {
-            *sample = to_sample(column[y]);
+        if let Some(line) = line.first_chunk_mut::<ACROSS>() {
+            for (sample, column) in line.iter_mut().zip(&columns) {
+                *sample = to_sample(column[y]);
+            }
+        }
+    }
+}
+
+fn fill<const ACROSS: usize, const DOWN: usize>(sample: u8, samples: &mut [u8], stride: usize) {
+    for line in samples.chunks_mut(stride).take(DOWN) {
+        if let Some(line) = line.first_chunk_mut::<ACROSS>() {
+            *line = [sample; ACROSS];
         }
     }
 }
@@ -178,16 +193,7 @@ fn inverse_4(f: [f32; 8]) -> [f32; 8] {
     let (even_0, even_1) = (f[0] + f[2], f[0] - f[2]);
     let odd_0 = f[1] + f[3];
     let odd_1 = (f[1] - f[3]) * std::f32::consts::SQRT_2 - odd_0;
-    [
-        even_0 + odd_0,
-        even_1 + odd_1,
-        even_1 - odd_1,
-        even_0 - odd_0,
-        0.0,
-        0.0,
-        0.0,
-        0.0,
-    ]
+    [even_0 + odd_0, even_1 + odd_1, even_1 - odd_1, even_0 - odd_0, 0.0, 0.0, 0.0, 0.0]
 }
 
 #[inline(always)]
@@ -202,16 +208,7 @@ fn inverse_8(f: [f32; 8]) -> [f32; 8] {
     let o1 = turned - difference_53 * 2.613_126 - o0;
     let o2 = (sum_17 - sum_53) * std::f32::consts::SQRT_2 - o1;
     let o3 = turned - difference_17 * 1.082_392_2 - o2;
-    [
-        e0 + o0,
-        e1 + o1,
-        e2 + o2,
-        e3 + o3,
-        e3 - o3,
-        e2 - o2,
-        e1 - o1,
-        e0 - o0,
-    ]
+    [e0 + o0, e1 + o1, e2 + o2, e3 + o3, e3 - o3, e2 - o2, e1 - o1, e0 - o0]
 }
 
 /// The sample of a block that has a DC coefficient alone: an eighth of it, rounded half up.
@@ -235,10 +232,7 @@ mod tests {
                 let mut sample = 128.0;
                 for v in 0..8 {
                     for u in 0..8 {
-                        sample += norm(u) * norm(v) / 4.0
-                            * coefficients[v * 8 + u]
-                            * cosine(x, u)
-                            * cosine(y, v);
+                        sample += norm(u) * norm(v) / 4.0 * coefficients[v * 8 + u] * cosine(x, u) * cosine(y, v);
                     }
                 }
                 let cell = (y * down / 8) * across + x * across / 8;
@@ -265,20 +259,16 @@ mod tests {
                     for k in 0..64 {
                         let value = random() / (1 + k as i32 / 2);
                         weights.add(&mut sums, k, value);
-                        coefficients[usize::from(ZIGZAG[k as usize])] =
-                            f64::from(value * i32::from(quant[k as usize]));
+                        coefficients[usize::from(ZIGZAG[k as usize])] = f64::from(value * i32::from(quant[k as usize]));
                     }
                     let mut samples = [0u8; 80];
-                    inverse(across, down)(&mut sums, &mut samples, 10);
+                    (Inverse::new(across, down).transform)(&mut sums, &mut samples, 10);
                     let expected = reference(&coefficients, across, down);
                     for y in 0..down {
                         for x in 0..across {
                             let want = expected[y * across + x].clamp(0.0, 255.0);
                             let got = f64::from(samples[y * 10 + x]);
-                            assert!(
-                                (want - got).abs() < 0.51,
-                                "{across}x{down} at {x},{y}: {got}, not {want}"
-                            );
+                            assert!((want - got).abs() < 0.51, "{across}x{down} at {x},{y}: {got}, not {want}");
                         }
                     }
                     // The slots are clear again, and nothing is written beside the block.
@@ -296,7 +286,7 @@ mod tests {
             let mut sums = Accumulators::new();
             Weights::new(&quant, 4, 4).add(&mut sums, 0, dc);
             let mut samples = [0u8; 16];
-            inverse(4, 4)(&mut sums, &mut samples, 4);
+            (Inverse::new(4, 4).transform)(&mut sums, &mut samples, 4);
             assert_eq!(samples, [flat_sample(dc, 5); 16], "dc {dc}");
         }
     }

@@ -82,10 +82,7 @@ impl Headers {
                 0xC5 | 0xC6 => return Err(unsupported("hierarchical coding")),
                 0xC9 | 0xCA | 0xCD | 0xCE => return Err(unsupported("arithmetic coding")),
                 0xD9 => {
-                    return Err(Error::Truncated {
-                        offset: segment.start,
-                        what: "end of image before the first scan",
-                    });
+                    return Err(Error::Truncated { offset: segment.start, what: "end of image before the first scan" });
                 }
                 0xDA => {
                     let Some((mut info, frame)) = frame else {
@@ -93,12 +90,7 @@ impl Headers {
                     };
                     let scan = parse_scan(&segment, &frame)?;
                     info.color_model = color_model(&frame, hints);
-                    return Ok(Self {
-                        info,
-                        frame,
-                        tables,
-                        scan,
-                    });
+                    return Ok(Self { info, frame, tables, scan });
                 }
                 0xE0 if segment.payload.starts_with(b"JFIF\0") => hints.jfif = true,
                 0xEE if segment.payload.starts_with(b"Adobe") => {
@@ -114,12 +106,7 @@ impl Headers {
 impl Tables {
     /// Reads on from `position` (at or before a marker) to the next scan header; `None` at the end
     /// of the image.
-    pub fn next_scan(
-        &mut self,
-        data: &[u8],
-        mut position: usize,
-        frame: &[FrameComponent],
-    ) -> Result<Option<Scan>, Error> {
+    pub fn next_scan(&mut self, data: &[u8], mut position: usize, frame: &[FrameComponent]) -> Result<Option<Scan>, Error> {
         loop {
             let segment = Segment::next(data, position)?;
             position = segment.end;
@@ -177,13 +164,9 @@ impl Tables {
             let mut counts = [0u8; 16];
             counts.copy_from_slice(payload.take(16)?);
             let total = counts.iter().map(|&count| usize::from(count)).sum();
-            let spec = HuffmanSpec::new(counts, payload.take(total)?)
-                .ok_or_else(|| segment.corrupt("an impossible huffman table"))?;
-            let tables = if class == 0 {
-                &mut self.dc
-            } else {
-                &mut self.ac
-            };
+            let spec =
+                HuffmanSpec::new(counts, payload.take(total)?).ok_or_else(|| segment.corrupt("an impossible huffman table"))?;
+            let tables = if class == 0 { &mut self.dc } else { &mut self.ac };
             tables[usize::from(slot)] = Some(Box::new(spec));
         }
         Ok(())
@@ -218,47 +201,26 @@ impl<'a> Segment<'a> {
     /// Finds the next marker at or after `position` and cuts out its segment. Bytes that belong to
     /// no segment are passed over, as other decoders do.
     fn next(data: &'a [u8], position: usize) -> Result<Self, Error> {
-        let truncated = |what| Error::Truncated {
-            offset: data.len(),
-            what,
-        };
+        let truncated = |what| Error::Truncated { offset: data.len(), what };
         let start = find_marker(data, position).ok_or_else(|| truncated("no further marker"))?;
         let marker = data[start + 1];
         if matches!(marker, 0x01 | 0xD8 | 0xD9) {
-            return Ok(Self {
-                marker,
-                start,
-                payload: &[],
-                end: start + 2,
-            });
+            return Ok(Self { marker, start, payload: &[], end: start + 2 });
         }
         let length = match data.get(start + 2..start + 4) {
             Some(&[high, low]) => usize::from(u16::from_be_bytes([high, low])),
             _ => return Err(truncated("a segment's length")),
         };
         if length < 2 {
-            return Err(Error::Corrupt {
-                offset: start,
-                what: "a segment shorter than its own length field",
-            });
+            return Err(Error::Corrupt { offset: start, what: "a segment shorter than its own length field" });
         }
         let end = start + 2 + length;
-        let payload = data
-            .get(start + 4..end)
-            .ok_or_else(|| truncated("a segment"))?;
-        Ok(Self {
-            marker,
-            start,
-            payload,
-            end,
-        })
+        let payload = data.get(start + 4..end).ok_or_else(|| truncated("a segment"))?;
+        Ok(Self { marker, start, payload, end })
     }
 
     fn corrupt(&self, what: &'static str) -> Error {
-        Error::Corrupt {
-            offset: self.start,
-            what,
-        }
+        Error::Corrupt { offset: self.start, what }
     }
 }
 
@@ -270,18 +232,12 @@ struct Payload<'a> {
 
 impl<'a> Payload<'a> {
     fn of(segment: &Segment<'a>) -> Self {
-        Self {
-            rest: segment.payload,
-            start: segment.start,
-        }
+        Self { rest: segment.payload, start: segment.start }
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Error> {
         let Some((taken, rest)) = self.rest.split_at_checked(count) else {
-            return Err(Error::Corrupt {
-                offset: self.start,
-                what: "a segment too short for its content",
-            });
+            return Err(Error::Corrupt { offset: self.start, what: "a segment too short for its content" });
         };
         self.rest = rest;
         Ok(taken)
@@ -342,14 +298,7 @@ fn parse_frame(segment: &Segment<'_>) -> Result<(Info, Vec<FrameComponent>), Err
         if frame.iter().any(|other| other.id == id) {
             return Err(segment.corrupt("two components with one id"));
         }
-        frame.push(FrameComponent {
-            id,
-            sampling: Sampling {
-                horizontal,
-                vertical,
-            },
-            quant: quant.into(),
-        });
+        frame.push(FrameComponent { id, sampling: Sampling { horizontal, vertical }, quant: quant.into() });
     }
     let info = Info {
         width: width.into(),
@@ -384,23 +333,12 @@ fn parse_scan(segment: &Segment<'_>, frame: &[FrameComponent]) -> Result<Scan, E
         if dc_table > 3 || ac_table > 3 {
             return Err(segment.corrupt("a huffman table out of range"));
         }
-        components.push(ScanComponent {
-            index,
-            dc_table: dc_table.into(),
-            ac_table: ac_table.into(),
-        });
+        components.push(ScanComponent { index, dc_table: dc_table.into(), ac_table: ac_table.into() });
     }
     let spectral_start = payload.u8()?;
     let spectral_end = payload.u8()?;
     let (approx_high, approx_low) = nibbles(payload.u8()?);
-    Ok(Scan {
-        components,
-        spectral_start,
-        spectral_end,
-        approx_high,
-        approx_low,
-        data_start: segment.end,
-    })
+    Ok(Scan { components, spectral_start, spectral_end, approx_high, approx_low, data_start: segment.end })
 }
 
 /// The order of evidence that libjpeg follows: JFIF, then Adobe, then the ids.

@@ -43,10 +43,7 @@ impl Plan {
         let (width, height) = (headers.info.width as usize, headers.info.height as usize);
         let sampling: Vec<Sampling> = match &headers.info.sampling[..] {
             // The factors of a lone component mean nothing: its MCU is one block (T.81, A.2.2).
-            [_] => vec![Sampling {
-                horizontal: 1,
-                vertical: 1,
-            }],
+            [_] => vec![Sampling { horizontal: 1, vertical: 1 }],
             all => all.to_vec(),
         };
         let most = |factor: fn(&Sampling) -> u8| {
@@ -88,16 +85,12 @@ impl Plan {
     /// Samples across and down in a component's plane that hold image.
     pub fn plane_size(&self, component: &ComponentPlan) -> (usize, usize) {
         let across = usize::from(component.sampling.horizontal) * component.across;
-        (
-            (self.width * across).div_ceil(self.mcu_columns),
-            (self.height * component.rows_per_strip).div_ceil(self.strip_rows),
-        )
+        ((self.width * across).div_ceil(self.mcu_columns), (self.height * component.rows_per_strip).div_ceil(self.strip_rows))
     }
 
     /// Output rows that the row of MCUs `mcu_row` gives; the last can give fewer.
     pub fn rows_of(&self, mcu_row: usize) -> usize {
-        self.strip_rows
-            .min(self.height - (mcu_row * self.strip_rows).min(self.height))
+        self.strip_rows.min(self.height - (mcu_row * self.strip_rows).min(self.height))
     }
 }
 
@@ -142,25 +135,15 @@ impl ScanPlan {
             .iter()
             .map(|component| {
                 let sampling = plan.components[component.index].sampling;
-                ScanComponentPlan {
-                    across: sampling.horizontal.into(),
-                    down: sampling.vertical.into(),
-                }
+                ScanComponentPlan { across: sampling.horizontal.into(), down: sampling.vertical.into() }
             })
             .collect();
         let blocks: usize = components.iter().map(|c| c.across * c.down).sum();
         // T.81, B.2.3; the window of the bit reader counts on it.
         if blocks > 10 {
-            return Err(Error::Corrupt {
-                offset: scan.data_start,
-                what: "more than ten blocks in an mcu",
-            });
+            return Err(Error::Corrupt { offset: scan.data_start, what: "more than ten blocks in an mcu" });
         }
-        Ok(Self {
-            components,
-            mcus_across: plan.mcus_across,
-            mcus_down: plan.mcus_down,
-        })
+        Ok(Self { components, mcus_across: plan.mcus_across, mcus_down: plan.mcus_down })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::color;
 use crate::info::ColorModel;
-use crate::plan::Plan;
+use crate::plan::{ComponentPlan, Plan};
 
 /// One row of MCUs of the output.
 #[derive(Debug, Clone, Copy)]
@@ -81,12 +81,7 @@ impl Planes {
     }
 
     /// Shows the row of MCUs `mcu_row` to `view`.
-    pub fn with_strip<R>(
-        &self,
-        plan: &Plan,
-        mcu_row: usize,
-        view: impl FnOnce(PlaneStrip<'_>) -> R,
-    ) -> R {
+    pub fn with_strip<R>(&self, plan: &Plan, mcu_row: usize, view: impl FnOnce(PlaneStrip<'_>) -> R) -> R {
         let planes: Vec<Plane<'_>> = (self.planes.iter().zip(&plan.components))
             .map(|(samples, component)| {
                 let y = mcu_row * component.rows_per_strip;
@@ -102,11 +97,7 @@ impl Planes {
                 }
             })
             .collect();
-        view(PlaneStrip {
-            y: (mcu_row * plan.strip_rows) as u32,
-            rows: plan.rows_of(mcu_row) as u32,
-            planes: &planes,
-        })
+        view(PlaneStrip { y: (mcu_row * plan.strip_rows) as u32, rows: plan.rows_of(mcu_row) as u32, planes: &planes })
     }
 }
 
@@ -133,7 +124,7 @@ struct Spread {
 
 impl PixelAssembler {
     pub fn new(plan: &Plan, model: ColorModel) -> Self {
-        let spread = |component: &crate::plan::ComponentPlan| Spread {
+        let spread = |component: &ComponentPlan| Spread {
             samples_across: usize::from(component.sampling.horizontal) * component.across,
             pixels_across: plan.mcu_columns,
             samples_down: component.rows_per_strip,
@@ -188,13 +179,7 @@ impl PixelAssembler {
                 _ => line.copy_from_slice(row(0)),
             }
         }
-        Strip {
-            y: strip.y,
-            rows: rows as u32,
-            width: self.width as u32,
-            channels,
-            pixels: &self.pixels[..rows * row_bytes],
-        }
+        Strip { y: strip.y, rows: rows as u32, width: self.width as u32, channels, pixels: &self.pixels[..rows * row_bytes] }
     }
 }
 

@@ -13,58 +13,25 @@ use support::{Form, Random};
 const SCALES: [Scale; 4] = [Scale::Eighth, Scale::Quarter, Scale::Half, Scale::Full];
 
 fn tolerant() -> DecodeOptions {
-    DecodeOptions {
-        tolerant: true,
-        max_buffer_bytes: 16 << 20,
-    }
+    DecodeOptions { tolerant: true, max_buffer_bytes: 16 << 20 }
 }
 
 fn decode_tolerantly(file: &[u8], scale: Scale) -> Result<Image, Error> {
-    Decoder::new(file)?
-        .with_options(tolerant())
-        .decode_to_image(scale)
+    Decoder::new(file)?.with_options(tolerant()).decode_to_image(scale)
 }
 
 /// Files of every path through the decoder, small enough for thousands of decodes.
 fn forms() -> Vec<Form> {
-    let small = Form {
-        width: 50,
-        height: 37,
-        noise: 30,
-        ..Form::default()
-    };
+    let small = Form { width: 50, height: 37, noise: 30, ..Form::default() };
     vec![
         small,
-        Form {
-            sampling: SamplingFactor::F_1_1,
-            quality: 97,
-            ..small
-        },
-        Form {
-            restart_interval: 2,
-            ..small
-        },
-        Form {
-            sampling: SamplingFactor::F_4_1,
-            ..small
-        },
-        Form {
-            separate: true,
-            ..small
-        },
-        Form {
-            progressive: true,
-            ..small
-        },
-        Form {
-            progressive: true,
-            restart_interval: 3,
-            ..small
-        },
-        Form {
-            grey: true,
-            ..small
-        },
+        Form { sampling: SamplingFactor::F_1_1, quality: 97, ..small },
+        Form { restart_interval: 2, ..small },
+        Form { sampling: SamplingFactor::F_4_1, ..small },
+        Form { separate: true, ..small },
+        Form { progressive: true, ..small },
+        Form { progressive: true, restart_interval: 3, ..small },
+        Form { grey: true, ..small },
     ]
 }
 
@@ -143,10 +110,7 @@ fn noise_after_the_headers_never_panics() {
     let mut random = Random(0xA076_1D64_78BD_642F);
     for form in forms() {
         let original = form.encode();
-        let scan = original
-            .windows(2)
-            .position(|pair| pair == [0xFF, 0xDA])
-            .unwrap();
+        let scan = original.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap();
         for _ in 0..200 {
             let mut file = original.clone();
             for byte in &mut file[scan + 14..] {
@@ -185,12 +149,7 @@ fn every_cut_is_noticed() {
 
 #[test]
 fn tolerant_decode_keeps_what_came_before_a_cut() {
-    let file = Form {
-        width: 320,
-        height: 240,
-        ..Form::default()
-    }
-    .encode();
+    let file = Form { width: 320, height: 240, ..Form::default() }.encode();
     let cut = &file[..file.len() / 2];
     for scale in [Scale::Eighth, Scale::Quarter, Scale::Half] {
         let full = Decoder::new(&file).unwrap().decode_to_image(scale).unwrap();
@@ -204,30 +163,14 @@ fn tolerant_decode_keeps_what_came_before_a_cut() {
 
 #[test]
 fn a_lost_restart_interval_stays_where_it_was() {
-    let form = Form {
-        width: 160,
-        height: 160,
-        grey: true,
-        restart_interval: 20,
-        ..Form::default()
-    };
+    let form = Form { width: 160, height: 160, grey: true, restart_interval: 20, ..Form::default() };
     let file = form.encode();
-    let markers: Vec<usize> = (0..file.len() - 1)
-        .filter(|&at| file[at] == 0xFF && (0xD0..=0xD7).contains(&file[at + 1]))
-        .collect();
+    let markers: Vec<usize> = (0..file.len() - 1).filter(|&at| file[at] == 0xFF && (0xD0..=0xD7).contains(&file[at + 1])).collect();
     // One interval is one row of blocks; drop the fourth with its marker.
     let mut broken = file[..markers[2]].to_vec();
     broken.extend_from_slice(&file[markers[3]..]);
-    assert!(matches!(
-        Decoder::new(&broken)
-            .unwrap()
-            .decode_to_image(Scale::Eighth),
-        Err(Error::Corrupt { .. })
-    ));
-    let full = Decoder::new(&file)
-        .unwrap()
-        .decode_to_image(Scale::Eighth)
-        .unwrap();
+    assert!(matches!(Decoder::new(&broken).unwrap().decode_to_image(Scale::Eighth), Err(Error::Corrupt { .. })));
+    let full = Decoder::new(&file).unwrap().decode_to_image(Scale::Eighth).unwrap();
     let image = decode_tolerantly(&broken, Scale::Eighth).unwrap();
     assert!(!image.complete);
     for row in (0..20).filter(|&row| row != 3) {
@@ -240,12 +183,7 @@ fn a_lost_restart_interval_stays_where_it_was() {
 
 #[test]
 fn strips_follow_each_other_and_can_be_broken_off() {
-    let file = Form {
-        width: 100,
-        height: 75,
-        ..Form::default()
-    }
-    .encode();
+    let file = Form { width: 100, height: 75, ..Form::default() }.encode();
     let decoder = Decoder::new(&file).unwrap();
     for scale in [Scale::Eighth, Scale::Quarter, Scale::Half] {
         let (width, height) = decoder.output_size(scale);
@@ -258,10 +196,7 @@ fn strips_follow_each_other_and_can_be_broken_off() {
                 ControlFlow::Continue(())
             })
             .unwrap();
-        let complete = Outcome {
-            complete: true,
-            rows: height,
-        };
+        let complete = Outcome { complete: true, rows: height };
         assert_eq!((outcome, next), (complete, height));
         let outcome = decoder.decode(scale, &mut |_| ControlFlow::Break(()));
         assert_eq!(outcome.unwrap().rows, 2 * scale.eighths());
@@ -270,9 +205,7 @@ fn strips_follow_each_other_and_can_be_broken_off() {
 
 /// Replaces the byte `offset` bytes behind the first start-of-frame marker.
 fn patch_frame(file: &mut [u8], offset: usize, value: u8) {
-    let frame = (0..file.len() - 1)
-        .find(|&at| file[at] == 0xFF && matches!(file[at + 1], 0xC0..=0xC2))
-        .unwrap();
+    let frame = (0..file.len() - 1).find(|&at| file[at] == 0xFF && matches!(file[at + 1], 0xC0..=0xC2)).unwrap();
     file[frame + offset] = value;
 }
 
@@ -283,13 +216,8 @@ fn what_is_not_supported_is_said() {
         for &(offset, value) in patch {
             patch_frame(&mut file, offset, value);
         }
-        let error = Decoder::new(&file)
-            .and_then(|decoder| decoder.decode_to_image(scale))
-            .unwrap_err();
-        assert!(
-            matches!(error, Error::Unsupported { what } if what.contains(words)),
-            "{error}"
-        );
+        let error = Decoder::new(&file).and_then(|decoder| decoder.decode_to_image(scale)).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { what } if what.contains(words)), "{error}");
     };
     check(&[(1, 0xC9)], Scale::Eighth, "arithmetic");
     check(&[(1, 0xC3)], Scale::Eighth, "lossless");
@@ -300,15 +228,10 @@ fn what_is_not_supported_is_said() {
 
     let mut file = Vec::new();
     let encoder = Encoder::new(&mut file, 80);
-    encoder
-        .encode(&[9; 16 * 16 * 4], 16, 16, ColorType::Cmyk)
-        .unwrap();
+    encoder.encode(&[9; 16 * 16 * 4], 16, 16, ColorType::Cmyk).unwrap();
     let decoder = Decoder::new(&file).unwrap();
     assert_eq!(decoder.info().color_model, ColorModel::Cmyk);
-    assert!(matches!(
-        decoder.decode_to_image(Scale::Eighth),
-        Err(Error::Unsupported { .. })
-    ));
+    assert!(matches!(decoder.decode_to_image(Scale::Eighth), Err(Error::Unsupported { .. })));
 }
 
 #[test]
@@ -321,32 +244,55 @@ fn what_is_no_jpeg_is_said() {
     assert!(matches!(eoi, Err(Error::Truncated { .. })));
 }
 
+/// An extended sequential file of 8 bits is read as a baseline one.
+#[test]
+fn extended_is_read_as_baseline() {
+    let baseline = Form::default().encode();
+    let mut extended = baseline.clone();
+    patch_frame(&mut extended, 1, 0xC1);
+    let decoder = Decoder::new(&extended).unwrap();
+    assert_eq!(decoder.info().kind, Kind::Extended);
+    let image = decoder.decode_to_image(Scale::Quarter).unwrap();
+    let expected = Decoder::new(&baseline).unwrap();
+    assert!(image == expected.decode_to_image(Scale::Quarter).unwrap());
+}
+
+#[test]
+fn plane_sizes_are_those_of_the_planes() {
+    let file = Form::default().encode();
+    let decoder = Decoder::new(&file).unwrap();
+    for (scale, chroma) in [(Scale::Eighth, (7, 4)), (Scale::Quarter, (25, 16)), (Scale::Half, (49, 31))] {
+        let sizes = decoder.plane_sizes(scale);
+        assert_eq!(sizes, [decoder.output_size(scale), chroma, chroma]);
+        let mut rows = [0; 3];
+        let outcome = decoder.decode_planes(scale, &mut |strip| {
+            for (plane, (rows, size)) in strip.planes.iter().zip(rows.iter_mut().zip(&sizes)) {
+                assert_eq!((plane.y, plane.width), (*rows, size.0));
+                *rows += plane.rows;
+            }
+            ControlFlow::Continue(())
+        });
+        assert!(outcome.unwrap().complete);
+        assert_eq!(rows.to_vec(), sizes.iter().map(|size| size.1).collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn headers_are_told() {
-    let file = Form {
-        sampling: SamplingFactor::F_2_1,
-        ..Form::default()
-    }
-    .encode();
+    let file = Form { sampling: SamplingFactor::F_2_1, ..Form::default() }.encode();
     let decoder = Decoder::new(&file).unwrap();
     let info = decoder.info();
     assert_eq!((info.width, info.height, info.precision), (97, 61, 8));
     assert_eq!(info.kind, Kind::Baseline);
     assert_eq!(info.color_model, ColorModel::YCbCr);
-    let factors: Vec<(u8, u8)> = (info.sampling.iter())
-        .map(|sampling| (sampling.horizontal, sampling.vertical))
-        .collect();
+    let factors: Vec<(u8, u8)> = (info.sampling.iter()).map(|sampling| (sampling.horizontal, sampling.vertical)).collect();
     assert_eq!(factors, [(2, 1), (1, 1), (1, 1)]);
 }
 
 /// The same components read as RGB once an Adobe marker says so.
 #[test]
 fn adobe_marker_means_rgb() {
-    let file = Form {
-        sampling: SamplingFactor::F_1_1,
-        ..Form::default()
-    }
-    .encode();
+    let file = Form { sampling: SamplingFactor::F_1_1, ..Form::default() }.encode();
     let jfif = file.windows(4).position(|name| name == b"JFIF").unwrap();
     let mut rgb = file[..2].to_vec();
     rgb.extend_from_slice(b"\xFF\xEE\x00\x0EAdobe\x00\x64\x00\x00\x00\x00\x00");
@@ -356,49 +302,23 @@ fn adobe_marker_means_rgb() {
     assert_eq!(decoder.info().color_model, ColorModel::Rgb);
     let image = decoder.decode_to_image(Scale::Eighth).unwrap();
     let mut planes = vec![Vec::new(); 3];
-    let collected = Decoder::new(&file)
-        .unwrap()
-        .decode_planes(Scale::Eighth, &mut |strip| {
-            for (all, plane) in planes.iter_mut().zip(strip.planes) {
-                all.extend_from_slice(&plane.samples[..plane.width as usize]);
-            }
-            ControlFlow::Continue(())
-        });
+    let collected = Decoder::new(&file).unwrap().decode_planes(Scale::Eighth, &mut |strip| {
+        for (all, plane) in planes.iter_mut().zip(strip.planes) {
+            all.extend_from_slice(&plane.samples[..plane.width as usize]);
+        }
+        ControlFlow::Continue(())
+    });
     assert!(collected.unwrap().complete);
     for (channel, plane) in planes.iter().enumerate() {
-        let seen: Vec<u8> = image
-            .pixels
-            .iter()
-            .skip(channel)
-            .step_by(3)
-            .copied()
-            .collect();
+        let seen: Vec<u8> = image.pixels.iter().skip(channel).step_by(3).copied().collect();
         assert!(seen == *plane, "channel {channel}");
     }
 }
 
 #[test]
 fn memory_is_limited() {
-    let file = Form {
-        width: 2000,
-        height: 16,
-        separate: true,
-        ..Form::default()
-    }
-    .encode();
-    let options = DecodeOptions {
-        max_buffer_bytes: 1000,
-        ..DecodeOptions::default()
-    };
-    let error = Decoder::new(&file)
-        .unwrap()
-        .with_options(options)
-        .decode(Scale::Half, &mut |_| ControlFlow::Continue(()));
-    assert!(matches!(
-        error,
-        Err(Error::TooLarge {
-            limit_bytes: 1000,
-            ..
-        })
-    ));
+    let file = Form { width: 2000, height: 16, separate: true, ..Form::default() }.encode();
+    let options = DecodeOptions { max_buffer_bytes: 1000, ..DecodeOptions::default() };
+    let error = Decoder::new(&file).unwrap().with_options(options).decode(Scale::Half, &mut |_| ControlFlow::Continue(()));
+    assert!(matches!(error, Err(Error::TooLarge { limit_bytes: 1000, .. })));
 }

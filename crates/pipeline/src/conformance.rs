@@ -50,6 +50,7 @@ pub async fn all<F: Fixture, M: Future<Output = F>>(make: impl Fn() -> M) {
     variants_are_replaced_as_a_set(&make().await).await;
     older_versions_cannot_write(&make().await).await;
     foreign_objects_are_left_alone(&make().await).await;
+    sources_that_share_a_key_take_turns(&make().await).await;
     removal_takes_the_variants(&make().await).await;
     records_follow_the_newest_version(&make().await).await;
     statistics_follow_the_records(&make().await).await;
@@ -146,6 +147,28 @@ async fn foreign_objects_are_left_alone<F: Fixture>(fixture: &F) {
     assert!(matches!(refused, Err(StoreError::Occupied { .. })), "{refused:?}");
     assert_eq!(fixture.get(&object("prints/taken")).await.expect("still there").bytes, b"somebody's own");
     assert!(fixture.get(&object("prints/free")).await.is_none(), "a call that fails changes nothing");
+}
+
+async fn sources_that_share_a_key_take_turns<F: Fixture>(fixture: &F) {
+    let (store, first, second) = (fixture.store(), object("photos/a.jpg"), object("photos/a.png"));
+    let older = fixture.put(&first, b"first").await;
+    let newer = fixture.put(&second, b"second").await;
+    let write = |version: SourceVersion, text| async move {
+        let variants = vec![variant(&version.object, "prints/a", bytes(text))];
+        store.replace_variants(&version, SourceState::Present, "rule", variants).await.expect("sharing is no error");
+    };
+    let there = || async { fixture.get(&object("prints/a")).await.map(|stored| stored.bytes) };
+    write(older.clone(), "of the first").await;
+    write(newer, "of the second").await;
+    assert_eq!(there().await.as_deref(), Some(b"of the second".as_slice()));
+    write(older, "of the first").await;
+    assert_eq!(there().await.as_deref(), Some(b"of the second".as_slice()), "the source written later has the key");
+    let removal = fixture.delete(&first).await;
+    store.replace_variants(&removal, SourceState::Gone, "rule", Vec::new()).await.expect("nothing of its own is left");
+    assert_eq!(there().await.as_deref(), Some(b"of the second".as_slice()), "a removal takes only its own variants");
+    let newest = fixture.put(&first, b"third").await;
+    write(newest, "of the third").await;
+    assert_eq!(there().await.as_deref(), Some(b"of the third".as_slice()));
 }
 
 async fn removal_takes_the_variants<F: Fixture>(fixture: &F) {

@@ -35,12 +35,15 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// Makes `variants` the ones that exist for this rule and source: they are written, and whatever an earlier version
     /// of the source left for the rule is removed, unless a variant of the same key has just replaced it.
     ///
+    /// Two sources whose names give one destination key share it (`a.jpg` and `a.png` under a template of `{stem}`): the
+    /// one that was written later has it, whichever job comes last. The other's variant is left out, which is no error.
+    ///
     /// `state` says whether the source must be there at that version or must be gone.
     ///
     /// # Errors
     /// [`StoreError::Superseded`] when the source is newer, or not in `state`; [`StoreError::NoSuchBucket`] for a
-    /// destination that is missing; [`StoreError::Occupied`] when a destination key holds an object that is no variant
-    /// of this source and rule. Nothing is changed then.
+    /// destination that is missing; [`StoreError::Occupied`] when a destination key holds an object that no rule has
+    /// made: what somebody put there is never overwritten. Nothing is changed then.
     fn replace_variants(
         &self,
         source: &SourceVersion,
@@ -113,8 +116,10 @@ pub enum StoreError {
         /// Its name.
         bucket: String,
     },
-    /// A destination is taken by an object that somebody else put there.
-    #[error("{object} is not a variant of this source; it is left as it is")]
+    /// A destination is taken by an object that somebody put there.
+    #[error(
+        "{object} is in the way: it was not made by a rule, so it is not overwritten; delete it, or let the rule write elsewhere"
+    )]
     Occupied {
         /// The destination.
         object: ObjectRef,

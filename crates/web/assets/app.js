@@ -57,7 +57,7 @@ function showAll() {
   const pending = images.filter((image) => image.state === "pending").length;
   byId("empty").hidden = images.length > 0;
   byId("more").hidden = images.length < limit || limit === LIMITS[1];
-  say("prints-note", images.length >= LIMITS[1] ? `the newest ${images.length} in ${bucket}` : `in ${bucket}, newest first`);
+  say("prints-note", images.length >= LIMITS[1] ? `the newest ${images.length} of bucket ${bucket}` : `from bucket ${bucket}, newest first`);
   if (added) say("announcer", `${format.plural(added, "new photo", "new photos")} on the sheet`);
   if (counts.ready + counts.leased > 0) showStatus("busy", `Developing ${format.plural(Math.max(pending, 1), "photo", "photos")}`);
   else if (counts.waiting > 0) showStatus("busy", `${format.plural(counts.waiting, "job waits", "jobs wait")} for another try`);
@@ -82,9 +82,9 @@ function showServer() {
 
 function showStatistics({ count, bytes, largest, smallest, types, failed }) {
   say("stat-count", format.count(count));
-  say("stat-failed", failed ? `${format.count(failed)} more could not be developed` : count ? "all developed" : "");
+  say("stat-failed", failed ? `${format.count(failed)} more failed` : count ? "all developed" : "");
   say("stat-bytes", count ? format.bytes(bytes) : "–");
-  say("stat-mean", count ? `${format.bytes(bytes / count)} each on average` : "");
+  say("stat-mean", count ? `${format.bytes(bytes / count)} on average` : "");
   for (const [name, sized] of [["largest", largest], ["smallest", smallest]]) {
     say(`stat-${name}`, sized ? format.bytes(sized.size_bytes) : "–");
     say(`stat-${name}-key`, sized ? format.fileName(sized.key) : "");

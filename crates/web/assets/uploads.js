@@ -1,6 +1,6 @@
 // Files on their way in. Each has a row that says where it stands until it is developed, or what went wrong.
 
-import { ServerError, upload } from "./api.js";
+import { ServerError, isTaken, upload } from "./api.js";
 import * as format from "./format.js";
 
 /** Uploads at a time: enough to fill a line, few enough that the first ones finish soon. */
@@ -89,7 +89,6 @@ class Row {
     this.replace = false;
     rows.add(this);
     list.append(this.element);
-    this.preview();
   }
 
   set(state, text, actions = []) {
@@ -115,17 +114,21 @@ class Row {
   }
 
   async send() {
-    if (!rows.has(this)) return;
-    const { done, abort } = upload(format.keyPath(this.key), this.file, {
-      replace: this.replace,
-      onProgress: (part) => {
-        this.progress.value = part;
-        // All bytes sent is not yet all bytes safe on the server's disk.
-        this.element.querySelector(".upload-state").textContent = part < 1 ? `${Math.floor(part * 100)} %` : "Storing…";
-      },
-    });
-    this.set("sending", "0 %", [["Cancel", abort]]);
+    this.set("sending", "");
+    this.preview();
+    const path = format.keyPath(this.key);
     try {
+      // Asked first, since a refusal in the middle of a long body rarely reaches the page.
+      if (!this.replace && (await isTaken(path))) return this.askAboutExisting();
+      const { done, abort } = upload(path, this.file, {
+        replace: this.replace,
+        onProgress: (part) => {
+          this.progress.value = part;
+          // All bytes sent is not yet all bytes safe on the server's disk.
+          this.element.querySelector(".upload-state").textContent = part < 1 ? `${Math.floor(part * 100)} %` : "Storing…";
+        },
+      });
+      this.set("sending", "0 %", [["Cancel", abort]]);
       const stored = await done;
       this.sequencer = stored.sequencer;
       if (stored.state === null) this.set("stored", "Stored. No rule picks it up, so no prints are made.", [["Dismiss", () => this.remove()]]);
@@ -171,7 +174,8 @@ class Row {
 
   /** A small picture of the file itself; formats that the browser cannot read have none. */
   async preview() {
-    if (this.file.size > 50e6) return;
+    if (this.previewed || this.file.size > 50e6) return;
+    this.previewed = true;
     try {
       const bitmap = await createImageBitmap(this.file, { resizeHeight: 80, resizeQuality: "medium" });
       const canvas = this.element.querySelector("canvas");

@@ -17,14 +17,7 @@ pub(crate) const MAX_SCANS: usize = 100;
 pub(crate) trait BlockCoder {
     /// Reads one block of the scan's component `slot`. `x` counts blocks across the image, `y`
     /// blocks down in the present row of MCUs.
-    fn read(
-        &mut self,
-        reader: &mut BitReader,
-        buffer: &Buffer,
-        slot: usize,
-        x: usize,
-        y: usize,
-    ) -> Result<(), Fault>;
+    fn read(&mut self, reader: &mut BitReader, buffer: &Buffer, slot: usize, x: usize, y: usize) -> Result<(), Fault>;
 
     /// Puts something harmless where a block could not be read.
     fn conceal(&mut self, slot: usize, x: usize, y: usize);
@@ -65,11 +58,7 @@ struct Place {
 }
 
 /// Reads a scan from its first MCU to its last.
-pub(crate) fn walk<C: BlockCoder>(
-    source: &ScanSource<'_>,
-    plan: &ScanPlan,
-    coder: &mut C,
-) -> Result<Walked, Error> {
+pub(crate) fn walk<C: BlockCoder>(source: &ScanSource<'_>, plan: &ScanPlan, coder: &mut C) -> Result<Walked, Error> {
     let places = places(plan);
     let mut segments = Segments::new(source);
     let mut reader = BitReader::default();
@@ -106,10 +95,7 @@ pub(crate) fn walk<C: BlockCoder>(
             break;
         }
     }
-    Ok(Walked {
-        complete: segments.complete,
-        end: segments.window.marker().unwrap_or(source.data.len()),
-    })
+    Ok(Walked { complete: segments.complete, end: segments.window.marker().unwrap_or(source.data.len()) })
 }
 
 fn places(plan: &ScanPlan) -> Vec<Place> {
@@ -214,14 +200,10 @@ impl<'a> Segments<'a> {
             Fault::Overrun => self.ended_early(),
             // The zeros after the end were part of what looked wrong.
             _ if self.window.at_end(&reader) => self.ended_early(),
-            Fault::BadCode => Error::Corrupt {
-                offset: self.window.source_offset(&reader),
-                what: "bits that are no huffman code",
-            },
-            Fault::LongRun => Error::Corrupt {
-                offset: self.window.source_offset(&reader),
-                what: "a run beyond the end of a block",
-            },
+            Fault::BadCode => Error::Corrupt { offset: self.window.source_offset(&reader), what: "bits that are no huffman code" },
+            Fault::LongRun => {
+                Error::Corrupt { offset: self.window.source_offset(&reader), what: "a run beyond the end of a block" }
+            }
         })
     }
 

@@ -11,7 +11,7 @@ use crate::bits::{BitReader, Buffer};
 use crate::block::{Fault, read_dc};
 use crate::huffman::DcTable;
 use crate::idct::flat_sample;
-use crate::markers::{Headers, Scan};
+use crate::markers::{Headers, Scan, Tables};
 use crate::plan::{Plan, ScanPlan};
 use crate::scan::sequential::BuiltTables;
 use crate::scan::{BlockCoder, MAX_SCANS, ScanSource, walk};
@@ -41,21 +41,13 @@ impl DcPlane {
 
 /// Memory that [`read_dc_planes`] takes.
 pub(crate) fn dc_plane_bytes(plan: &Plan) -> u64 {
-    let blocks: u64 = plan
-        .components
-        .iter()
-        .map(|component| (component.stride * component.rows_per_strip * plan.mcus_down) as u64)
-        .sum();
+    let blocks: u64 =
+        plan.components.iter().map(|component| (component.stride * component.rows_per_strip * plan.mcus_down) as u64).sum();
     blocks * size_of::<i16>() as u64
 }
 
 /// Reads the DC scans. The second value tells whether nothing was missing.
-pub(crate) fn read_dc_planes(
-    data: &[u8],
-    headers: &Headers,
-    plan: &Plan,
-    tolerant: bool,
-) -> Result<(Vec<DcPlane>, bool), Error> {
+pub(crate) fn read_dc_planes(data: &[u8], headers: &Headers, plan: &Plan, tolerant: bool) -> Result<(Vec<DcPlane>, bool), Error> {
     let mut planes: Vec<DcPlane> = plan
         .components
         .iter()
@@ -75,25 +67,14 @@ pub(crate) fn read_dc_planes(
     }
 }
 
-fn read_scans(
-    data: &[u8],
-    headers: &Headers,
-    plan: &Plan,
-    tolerant: bool,
-    planes: &mut [DcPlane],
-) -> Result<bool, Error> {
+fn read_scans(data: &[u8], headers: &Headers, plan: &Plan, tolerant: bool, planes: &mut [DcPlane]) -> Result<bool, Error> {
     let mut tables = headers.tables.clone();
     let mut scan = headers.scan.clone();
     let mut complete = true;
     for _ in 0..MAX_SCANS {
         let mut position = scan.data_start;
         if scan.spectral_start == 0 {
-            let source = ScanSource {
-                data,
-                start: scan.data_start,
-                restart_interval: tables.restart_interval,
-                tolerant,
-            };
+            let source = ScanSource { data, start: scan.data_start, restart_interval: tables.restart_interval, tolerant };
             check_order(&scan, planes)?;
             let scan_plan = ScanPlan::new(plan, &scan)?;
             let mut coder = DcCoder::new(&scan, &scan_plan, headers, &tables, planes)?;
@@ -110,25 +91,16 @@ fn read_scans(
             // Some bits may never have been sent; every component must have been.
             None if planes.iter().all(|plane| plane.missing_bits.is_some()) => return Ok(complete),
             None => {
-                return Err(Error::Truncated {
-                    offset: position,
-                    what: "the dc scan of a component",
-                });
+                return Err(Error::Truncated { offset: position, what: "the dc scan of a component" });
             }
         }
     }
-    Err(Error::Corrupt {
-        offset: scan.data_start,
-        what: "too many scans",
-    })
+    Err(Error::Corrupt { offset: scan.data_start, what: "too many scans" })
 }
 
 /// A DC scan's parameters must follow from those before (T.81, G.1.1.1).
 fn check_order(scan: &Scan, planes: &[DcPlane]) -> Result<(), Error> {
-    let corrupt = |what| Error::Corrupt {
-        offset: scan.data_start,
-        what,
-    };
+    let corrupt = |what| Error::Corrupt { offset: scan.data_start, what };
     if scan.spectral_end != 0 {
         return Err(corrupt("dc and ac coefficients in one progressive scan"));
     }
@@ -172,7 +144,7 @@ impl<'a> DcCoder<'a> {
         scan: &Scan,
         scan_plan: &ScanPlan,
         headers: &Headers,
-        tables: &crate::markers::Tables,
+        tables: &Tables,
         planes: &'a mut [DcPlane],
     ) -> Result<Self, Error> {
         let mut built = BuiltTables::new(tables, scan.data_start);
@@ -190,32 +162,15 @@ impl<'a> DcCoder<'a> {
                 plane.quant = Some(quant[0]);
             }
             plane.missing_bits = Some(scan.approx_low);
-            components.push(Component {
-                index: part.index,
-                table,
-                prediction: 0,
-                origin: 0,
-                row_step: order.down * plane.stride,
-            });
+            components.push(Component { index: part.index, table, prediction: 0, origin: 0, row_step: order.down * plane.stride });
         }
-        Ok(Self {
-            components,
-            planes,
-            approx_low: scan.approx_low,
-        })
+        Ok(Self { components, planes, approx_low: scan.approx_low })
     }
 }
 
 impl BlockCoder for DcCoder<'_> {
     #[inline(always)]
-    fn read(
-        &mut self,
-        reader: &mut BitReader,
-        buffer: &Buffer,
-        slot: usize,
-        x: usize,
-        y: usize,
-    ) -> Result<(), Fault> {
+    fn read(&mut self, reader: &mut BitReader, buffer: &Buffer, slot: usize, x: usize, y: usize) -> Result<(), Fault> {
         let component = &mut self.components[slot];
         let plane = &mut self.planes[component.index];
         let coefficient = &mut plane.coefficients[component.origin + y * plane.stride + x];
@@ -238,8 +193,7 @@ impl BlockCoder for DcCoder<'_> {
         let component = &self.components[slot];
         if component.table.is_some() {
             let plane = &mut self.planes[component.index];
-            plane.coefficients[component.origin + y * plane.stride + x] =
-                (component.prediction << self.approx_low) as i16;
+            plane.coefficients[component.origin + y * plane.stride + x] = (component.prediction << self.approx_low) as i16;
         }
     }
 

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::bits::{BitReader, Buffer};
 use crate::block::{Fault, read_ac, read_dc, skip_ac};
 use crate::huffman::{DcTable, SkipTable, ValueTable};
-use crate::idct::{Accumulators, Inverse, Weights, flat_sample, inverse};
+use crate::idct::{Accumulators, Inverse, Weights, flat_sample};
 use crate::markers::{FrameComponent, Scan, Tables};
 use crate::plan::{ComponentPlan, Plan, ScanPlan};
 use crate::scan::BlockCoder;
@@ -18,11 +18,7 @@ enum Ac {
     /// Blocks of one sample: they are passed over.
     Skip(Rc<SkipTable>),
     /// They are read, and transformed.
-    Read {
-        table: Rc<ValueTable>,
-        weights: Box<Weights>,
-        inverse: Inverse,
-    },
+    Read { table: Rc<ValueTable>, weights: Box<Weights> },
 }
 
 /// One component of the scan.
@@ -31,6 +27,7 @@ struct Component {
     index: usize,
     dc: Rc<DcTable>,
     ac: Ac,
+    inverse: Inverse,
     /// Quantiser of the DC coefficient.
     quant: u16,
     /// The last DC coefficient.
@@ -72,23 +69,13 @@ where
         let mut built = BuiltTables::new(tables, scan.data_start);
         let mut components = Vec::with_capacity(scan.components.len());
         for (part, order) in scan.components.iter().zip(&scan_plan.components) {
-            let ComponentPlan {
-                across,
-                down,
-                stride,
-                ..
-            } = plan.components[part.index];
-            let quant = tables.quant[frame[part.index].quant]
-                .as_deref()
-                .ok_or_else(|| built.missing("a quantisation table is missing"))?;
+            let ComponentPlan { across, down, stride, .. } = plan.components[part.index];
+            let quant =
+                tables.quant[frame[part.index].quant].as_deref().ok_or_else(|| built.missing("a quantisation table is missing"))?;
             let ac = if across * down == 1 {
                 Ac::Skip(built.skip(part.ac_table)?)
             } else {
-                Ac::Read {
-                    table: built.value(part.ac_table)?,
-                    weights: Box::new(Weights::new(quant, across, down)),
-                    inverse: inverse(across, down),
-                }
+                Ac::Read { table: built.value(part.ac_table)?, weights: Box::new(Weights::new(quant, across, down)) }
             };
             components.push(Component {
                 index: part.index,
@@ -96,23 +83,15 @@ where
                 ac,
                 quant: quant[0],
                 prediction: 0,
+                inverse: Inverse::new(across, down),
                 across,
                 down,
                 stride,
                 origin: 0,
-                row_step: if planes.whole() {
-                    order.down * down * stride
-                } else {
-                    0
-                },
+                row_step: if planes.whole() { order.down * down * stride } else { 0 },
             });
         }
-        Ok(Self {
-            components,
-            planes,
-            sums: Accumulators::new(),
-            end_row,
-        })
+        Ok(Self { components, planes, sums: Accumulators::new(), end_row })
     }
 }
 
@@ -121,14 +100,7 @@ where
     F: FnMut(&Planes, usize) -> ControlFlow<()>,
 {
     #[inline(always)]
-    fn read(
-        &mut self,
-        reader: &mut BitReader,
-        buffer: &Buffer,
-        slot: usize,
-        x: usize,
-        y: usize,
-    ) -> Result<(), Fault> {
+    fn read(&mut self, reader: &mut BitReader, buffer: &Buffer, slot: usize, x: usize, y: usize) -> Result<(), Fault> {
         let component = &mut self.components[slot];
         let difference = read_dc(reader, buffer, &component.dc)?;
         component.prediction = component.prediction.wrapping_add(difference);
@@ -141,15 +113,12 @@ where
                 plane[offset] = flat_sample(dc, component.quant);
                 skip_ac(reader, buffer, table)
             }
-            Ac::Read {
-                table,
-                weights,
-                inverse,
-            } => {
+            Ac::Read { table, weights } => {
                 match read_ac(reader, buffer, table, weights, &mut self.sums) {
                     Ok(true) => {
                         weights.add(&mut self.sums, 0, dc);
-                        inverse(&mut self.sums, &mut plane[offset..], component.stride);
+                        let transform = component.inverse.transform;
+                        transform(&mut self.sums, &mut plane[offset..], component.stride);
                         Ok(())
                     }
                     Ok(false) => {
@@ -191,9 +160,7 @@ impl Component {
     /// Fills a block with the sample that its DC coefficient means.
     fn flatten(&self, plane: &mut [u8], offset: usize) {
         let sample = flat_sample(self.prediction, self.quant);
-        for line in plane[offset..].chunks_mut(self.stride).take(self.down) {
-            line[..self.across].fill(sample);
-        }
+        (self.inverse.fill)(sample, &mut plane[offset..], self.stride);
     }
 }
 
@@ -209,31 +176,19 @@ pub(crate) struct BuiltTables<'a> {
 
 impl<'a> BuiltTables<'a> {
     pub fn new(tables: &'a Tables, offset: usize) -> Self {
-        Self {
-            tables,
-            offset,
-            dc: Default::default(),
-            skip: Default::default(),
-            value: Default::default(),
-        }
+        Self { tables, offset, dc: Default::default(), skip: Default::default(), value: Default::default() }
     }
 
     pub fn missing(&self, what: &'static str) -> Error {
-        Error::Corrupt {
-            offset: self.offset,
-            what,
-        }
+        Error::Corrupt { offset: self.offset, what }
     }
 
     pub fn dc(&mut self, slot: usize) -> Result<Rc<DcTable>, Error> {
         if let Some(table) = &self.dc[slot] {
             return Ok(Rc::clone(table));
         }
-        let spec = self.tables.dc[slot]
-            .as_deref()
-            .ok_or_else(|| self.missing("a huffman table is missing"))?;
-        let table = DcTable::new(spec)
-            .ok_or_else(|| self.missing("a huffman table of dc sizes above 15"))?;
+        let spec = self.tables.dc[slot].as_deref().ok_or_else(|| self.missing("a huffman table is missing"))?;
+        let table = DcTable::new(spec).ok_or_else(|| self.missing("a huffman table of dc sizes above 15"))?;
         Ok(Rc::clone(self.dc[slot].insert(Rc::new(table))))
     }
 
@@ -241,9 +196,7 @@ impl<'a> BuiltTables<'a> {
         if let Some(table) = &self.skip[slot] {
             return Ok(Rc::clone(table));
         }
-        let spec = self.tables.ac[slot]
-            .as_deref()
-            .ok_or_else(|| self.missing("a huffman table is missing"))?;
+        let spec = self.tables.ac[slot].as_deref().ok_or_else(|| self.missing("a huffman table is missing"))?;
         let table = Rc::new(SkipTable::new(spec));
         Ok(Rc::clone(self.skip[slot].insert(table)))
     }
@@ -252,9 +205,7 @@ impl<'a> BuiltTables<'a> {
         if let Some(table) = &self.value[slot] {
             return Ok(Rc::clone(table));
         }
-        let spec = self.tables.ac[slot]
-            .as_deref()
-            .ok_or_else(|| self.missing("a huffman table is missing"))?;
+        let spec = self.tables.ac[slot].as_deref().ok_or_else(|| self.missing("a huffman table is missing"))?;
         let table = Rc::new(ValueTable::new(spec));
         Ok(Rc::clone(self.value[slot].insert(table)))
     }

@@ -90,9 +90,7 @@ impl Form {
         if self.restart_interval > 0 {
             encoder.set_restart_interval(self.restart_interval);
         }
-        encoder
-            .encode(&pixels, self.width, self.height, color)
-            .unwrap();
+        encoder.encode(&pixels, self.width, self.height, color).unwrap();
         file
     }
 }
@@ -112,9 +110,7 @@ pub const SAMPLINGS: [SamplingFactor; 8] = [
 /// Full decode by zune-jpeg to 8-bit samples of `space`.
 pub fn reference(file: &[u8], space: ColorSpace) -> Vec<u8> {
     let options = DecoderOptions::default().jpeg_set_out_colorspace(space);
-    JpegDecoder::new_with_options(ZCursor::new(file), options)
-        .decode()
-        .unwrap()
+    JpegDecoder::new_with_options(ZCursor::new(file), options).decode().unwrap()
 }
 
 /// Differences between samples and the means of the cells that they stand for.
@@ -128,13 +124,7 @@ pub struct Difference {
 /// Compares `small` with the means of `cell`×`cell` pixels of `full`, both of `channels`. Cells that
 /// the image only partly covers are left out: their blocks hold padding, which counts at reduced
 /// size.
-pub fn compare(
-    small: &[u8],
-    full: &[u8],
-    (width, height): (usize, usize),
-    channels: usize,
-    cell: usize,
-) -> Difference {
+pub fn compare(small: &[u8], full: &[u8], (width, height): (usize, usize), channels: usize, cell: usize) -> Difference {
     let small_width = width.div_ceil(cell);
     assert_eq!(small.len(), small_width * height.div_ceil(cell) * channels);
     let mut difference = Difference::default();

@@ -1,0 +1,64 @@
+//! Events and the jobs that follow from them, in the transaction that makes them true.
+
+use crate::EmbeddedError;
+use crate::row::{key_bytes, to_json};
+use crate::writer::Transaction;
+use minilab_model::{Action, Event, Job};
+use rusqlite::params;
+
+/// Asks the planner for an event's jobs and queues them. An event that no rule wants leaves nothing behind.
+pub(crate) fn emit(transaction: &mut Transaction<'_>, event: &Event) -> Result<(), EmbeddedError> {
+    let jobs = transaction.plan(event);
+    enqueue(transaction, &jobs)?;
+    Ok(())
+}
+
+/// Queues jobs with their events; how many of them are new. One that is known by its idempotency key is left alone.
+pub(crate) fn enqueue(transaction: &mut Transaction<'_>, jobs: &[Job]) -> Result<usize, EmbeddedError> {
+    let mut queued = 0;
+    for job in jobs {
+        drop_superseded(transaction, job)?;
+        let sql = "INSERT INTO job (idempotency_key, sequencer, rule, action, state, due_ms, created_ms)
+                   VALUES (?1, ?2, ?3, ?4, 'ready', ?5, ?5) ON CONFLICT (idempotency_key) DO NOTHING";
+        let key = job.idempotency_key();
+        let (sequencer, now) = (job.event.sequencer.0 as i64, transaction.now.as_millis());
+        let new = transaction.execute(sql, params![key.as_str(), sequencer, job.rule, action_name(job.action), now])?;
+        if new == 0 {
+            continue;
+        }
+        let sql = "INSERT INTO event (sequencer, bucket, key, event) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        let object = job.event.object();
+        transaction.execute(sql, params![sequencer, object.bucket.as_str(), key_bytes(&object), to_json(&job.event)?])?;
+        transaction.job_arrived();
+        queued += 1;
+    }
+    Ok(queued)
+}
+
+/// Drops jobs of the same rule for older versions that nobody is working on: they would find themselves superseded.
+fn drop_superseded(transaction: &Transaction<'_>, job: &Job) -> Result<(), EmbeddedError> {
+    let object = job.event.object();
+    let sql = "DELETE FROM job WHERE rule = ?1 AND state IN ('ready', 'waiting') AND sequencer IN
+               (SELECT sequencer FROM event WHERE bucket = ?2 AND key = ?3 AND sequencer < ?4) RETURNING sequencer";
+    let parameters = params![job.rule, object.bucket.as_str(), key_bytes(&object), job.event.sequencer.0 as i64];
+    let dropped: Vec<i64> = transaction.all(sql, parameters, |row| row.get(0))?;
+    for sequencer in dropped {
+        forget_finished(transaction, sequencer)?;
+    }
+    Ok(())
+}
+
+/// Forgets an event whose last job is over.
+pub(crate) fn forget_finished(transaction: &Transaction<'_>, sequencer: i64) -> Result<(), EmbeddedError> {
+    let sql = "DELETE FROM event WHERE sequencer = ?1 AND NOT EXISTS (SELECT 1 FROM job WHERE sequencer = ?1)";
+    transaction.execute(sql, [sequencer])?;
+    Ok(())
+}
+
+/// An action as it is stored.
+pub(crate) fn action_name(action: Action) -> &'static str {
+    match action {
+        Action::Process => "process",
+        Action::Remove => "remove",
+    }
+}

@@ -1,0 +1,190 @@
+use super::thread::WriterThread;
+use super::transaction::Transaction;
+use super::{Durability, Queued};
+use crate::EmbeddedError;
+use crate::fault::FaultPoint;
+use crate::health::StopSwitch;
+use minilab_model::Timestamp;
+use rusqlite::ffi;
+use std::time::SystemTime;
+
+/// What an error of the index means for the store.
+enum Gravity {
+    /// There is no room; the transaction is undone and the store goes on.
+    DiskFull,
+    /// Another process holds the index; try again.
+    Busy,
+    /// Nobody knows what is on the disk any more.
+    Fatal,
+    /// It concerns one command alone.
+    Local,
+}
+
+fn gravity(error: &ffi::Error) -> Gravity {
+    use rusqlite::ErrorCode as Code;
+    match error.code {
+        Code::DiskFull => Gravity::DiskFull,
+        // The shared-memory file beside the log could not grow.
+        Code::SystemIoFailure if error.extended_code == ffi::SQLITE_IOERR_SHMSIZE => Gravity::DiskFull,
+        Code::DatabaseBusy | Code::DatabaseLocked => Gravity::Busy,
+        Code::SystemIoFailure | Code::DatabaseCorrupt | Code::NotADatabase | Code::ReadOnly | Code::CannotOpen => Gravity::Fatal,
+        _ => Gravity::Local,
+    }
+}
+
+impl WriterThread {
+    /// Carries out a batch and answers it. A command whose transaction had to be given up for lack of room is answered
+    /// so; those behind it are tried in the next transaction.
+    pub(super) fn run_batch(&mut self, batch: Vec<Box<dyn Queued>>) {
+        let mut rest = batch;
+        while !rest.is_empty() && !self.stop.is_stopped() {
+            rest = self.run_transaction(rest);
+        }
+        for queued in rest {
+            queued.fail(self.stop.error());
+        }
+    }
+
+    /// One transaction. Answers what it took in and gives back what it did not come to.
+    fn run_transaction(&mut self, batch: Vec<Box<dyn Queued>>) -> Vec<Box<dyn Queued>> {
+        let durability = batch.iter().map(|queued| queued.durability()).max().unwrap_or(Durability::Durable);
+        if let Err(error) = self.begin(durability) {
+            self.fail_all(batch, &error, "the index cannot be written");
+            return Vec::new();
+        }
+        let planner = self.planner.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let now = Timestamp::from(SystemTime::now());
+        let mut transaction = Transaction::new(&self.connection, planner, &self.limits, now, self.sequencer);
+        // Dropped before the transaction: when a command panics, the store is stopped before any file is removed.
+        let unwinding = StopOnUnwind { stop: &self.stop };
+
+        let mut taken = Vec::with_capacity(batch.len());
+        let mut waiting = batch.into_iter();
+        let mut given_up = None;
+        for mut queued in waiting.by_ref() {
+            match run_in_savepoint(queued.as_mut(), &mut transaction) {
+                Ok(()) => taken.push(queued),
+                Err(Undone::Command) => taken.push(queued),
+                Err(Undone::Transaction(error)) => {
+                    taken.push(queued);
+                    given_up = Some(error);
+                    break;
+                }
+            }
+        }
+        std::mem::forget(unwinding);
+        let adopted = std::mem::take(&mut transaction.adopted);
+        let arrived = transaction.arrived;
+        let sequencer = transaction.sequencer;
+        drop(transaction);
+
+        let committed = match given_up {
+            Some(error) => Err(error),
+            None => self.commit(sequencer),
+        };
+        // Gaps in the order of writes are no harm, numbers given out twice are.
+        self.sequencer = sequencer;
+        match committed {
+            Ok(()) => {
+                adopted.into_iter().for_each(crate::BlobGuard::keep);
+                self.limbo.drain(..).for_each(|name| self.blobs.landed(name));
+                taken.into_iter().for_each(Queued::answer);
+                self.arrivals.announce(arrived.jobs, arrived.notifications);
+            }
+            Err(error) => {
+                if !self.connection.is_autocommit() {
+                    // Nothing more can be done when this fails, too; the transaction ends with the connection then.
+                    let _ = self.connection.execute_batch("ROLLBACK");
+                }
+                self.fail_all(taken, &error, "a commit failed");
+                // If a commit failed halfway, only the next one makes sure that the rows of this one are not there.
+                self.limbo.extend(adopted.into_iter().map(crate::BlobGuard::leave));
+            }
+        }
+        waiting.collect()
+    }
+
+    fn begin(&mut self, durability: Durability) -> Result<(), rusqlite::Error> {
+        if self.durability != Some(durability) {
+            // Takes effect only outside transactions.
+            let synchronous = match durability {
+                Durability::Durable => "FULL",
+                Durability::Lazy => "NORMAL",
+            };
+            self.connection.pragma_update(None, "synchronous", synchronous)?;
+            self.durability = Some(durability);
+        }
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
+        Ok(())
+    }
+
+    fn commit(&self, sequencer: u64) -> Result<(), rusqlite::Error> {
+        if sequencer != self.sequencer {
+            let mut update = self.connection.prepare_cached("UPDATE counter SET value = ?1 WHERE name = 'sequencer'")?;
+            update.execute([sequencer as i64])?;
+        }
+        if let Err(error) = self.blobs.faults.pass(FaultPoint::Commit) {
+            let full = crate::health::is_disk_full(&error);
+            return Err(rusqlite::Error::SqliteFailure(
+                ffi::Error::new(if full { ffi::SQLITE_FULL } else { ffi::SQLITE_IOERR_FSYNC }),
+                Some(error.to_string()),
+            ));
+        }
+        self.connection.prepare_cached("COMMIT")?.execute(())?;
+        Ok(())
+    }
+
+    /// Answers everyone that the transaction failed, and stops the store where it cannot go on.
+    fn fail_all(&self, batch: Vec<Box<dyn Queued>>, error: &rusqlite::Error, what: &str) {
+        let gravity = error.sqlite_error().map_or(Gravity::Fatal, gravity);
+        if let Gravity::Fatal | Gravity::Local = gravity {
+            self.stop.stop(format!("{what}: {error}"));
+        }
+        for queued in batch {
+            queued.fail(match gravity {
+                Gravity::DiskFull => self.disk.full(),
+                Gravity::Busy => EmbeddedError::Busy,
+                Gravity::Fatal | Gravity::Local => self.stop.error(),
+            });
+        }
+    }
+}
+
+enum Undone {
+    /// This command alone; its answer stands.
+    Command,
+    /// The whole transaction.
+    Transaction(rusqlite::Error),
+}
+
+fn run_in_savepoint(queued: &mut dyn Queued, transaction: &mut Transaction<'_>) -> Result<(), Undone> {
+    let connection = transaction.connection();
+    let control = |sql: &str| connection.prepare_cached(sql)?.execute(()).map(drop);
+    control("SAVEPOINT command").map_err(Undone::Transaction)?;
+    let adopted = transaction.adopted.len();
+    let arrived = transaction.arrived;
+    let Err(undo) = queued.run(transaction) else {
+        return control("RELEASE command").map_err(Undone::Transaction);
+    };
+    if let Some(error) = undo.sqlite {
+        // Some failures take the whole transaction with them, others make it pointless to go on.
+        if connection.is_autocommit() || !matches!(gravity(&error), Gravity::Local) {
+            return Err(Undone::Transaction(rusqlite::Error::SqliteFailure(error, None)));
+        }
+    }
+    control("ROLLBACK TO command").map_err(Undone::Transaction)?;
+    control("RELEASE command").map_err(Undone::Transaction)?;
+    transaction.adopted.truncate(adopted);
+    transaction.arrived = arrived;
+    Err(Undone::Command)
+}
+
+struct StopOnUnwind<'a> {
+    stop: &'a StopSwitch,
+}
+
+impl Drop for StopOnUnwind<'_> {
+    fn drop(&mut self) {
+        self.stop.stop("the writer panicked");
+    }
+}

@@ -1,0 +1,154 @@
+use super::{Durability, Queued};
+use crate::health::{DiskGauge, StopSwitch};
+use crate::lock::DirectoryLock;
+use crate::upkeep::Request;
+use crate::{BlobDirectory, BlobName, Planner, StoreLimits};
+use rusqlite::Connection;
+use std::panic::AssertUnwindSafe;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, RwLock};
+use std::thread::JoinHandle;
+use tokio::sync::{mpsc, watch};
+
+/// Tells those who wait for work that there is some.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrivals {
+    pub(crate) jobs: watch::Sender<u64>,
+    pub(crate) notifications: watch::Sender<u64>,
+}
+
+impl Arrivals {
+    pub(crate) fn new() -> Self {
+        Self { jobs: watch::Sender::new(0), notifications: watch::Sender::new(0) }
+    }
+
+    pub(super) fn announce(&self, jobs: u64, notifications: u64) {
+        for (channel, arrived) in [(&self.jobs, jobs), (&self.notifications, notifications)] {
+            if arrived > 0 {
+                channel.send_modify(|count| *count += arrived);
+            }
+        }
+    }
+}
+
+/// What the writer works with.
+pub(crate) struct WriterSetup {
+    pub(crate) connection: Connection,
+    pub(crate) sequencer: u64,
+    pub(crate) planner: Arc<RwLock<Planner>>,
+    pub(crate) limits: StoreLimits,
+    pub(crate) blobs: Arc<BlobDirectory>,
+    pub(crate) disk: Arc<DiskGauge>,
+    pub(crate) stop: Arc<StopSwitch>,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) upkeep: SyncSender<Request>,
+    pub(crate) lock: Arc<DirectoryLock>,
+}
+
+pub(super) struct WriterThread {
+    pub(super) connection: Connection,
+    /// The last sequencer given out.
+    pub(super) sequencer: u64,
+    pub(super) planner: Arc<RwLock<Planner>>,
+    pub(super) limits: StoreLimits,
+    pub(super) blobs: Arc<BlobDirectory>,
+    pub(super) disk: Arc<DiskGauge>,
+    pub(super) stop: Arc<StopSwitch>,
+    pub(super) arrivals: Arrivals,
+    /// What `synchronous` is set to.
+    pub(super) durability: Option<Durability>,
+    /// Files of commits that failed for lack of room.
+    pub(super) limbo: Vec<BlobName>,
+    upkeep: SyncSender<Request>,
+    /// Held to the last write.
+    _lock: Arc<DirectoryLock>,
+}
+
+/// Starts the writer. It ends when every sender is gone, or when the store stops.
+pub(crate) fn start(setup: WriterSetup, receiver: mpsc::Receiver<Box<dyn Queued>>) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("minilab-writer".to_owned()).spawn(move || {
+        let stop = Arc::clone(&setup.stop);
+        let mut writer = WriterThread {
+            connection: setup.connection,
+            sequencer: setup.sequencer,
+            planner: setup.planner,
+            limits: setup.limits,
+            blobs: setup.blobs,
+            disk: setup.disk,
+            stop: setup.stop,
+            arrivals: setup.arrivals,
+            durability: None,
+            limbo: Vec::new(),
+            upkeep: setup.upkeep,
+            _lock: setup.lock,
+        };
+        let worked = std::panic::catch_unwind(AssertUnwindSafe(|| writer.work(receiver)));
+        if let Err(panic) = worked {
+            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            stop.stop("the writer panicked");
+            tracing::error!(message, "the writer panicked");
+        }
+    })
+}
+
+impl WriterThread {
+    /// Past this many pages of log that are not in the index yet, the upkeep thread is told to copy them: 8 MiB.
+    const CHECKPOINT_PAGES: i64 = (8 << 20) / crate::index::PAGE_BYTES;
+    /// Past this many pages of log the writer finishes the copying itself, since the log can start anew only when all
+    /// of it is copied and nobody adds to it: 64 MiB.
+    const LOG_PAGES: i64 = (64 << 20) / crate::index::PAGE_BYTES;
+
+    fn work(&mut self, mut receiver: mpsc::Receiver<Box<dyn Queued>>) {
+        let batch_size = self.limits.batch.max(1);
+        let mut next_own_checkpoint = Self::LOG_PAGES;
+        loop {
+            let mut batch = Vec::new();
+            if receiver.blocking_recv_many(&mut batch, batch_size) == 0 {
+                break;
+            }
+            self.run_batch(batch);
+            if self.stop.is_stopped() {
+                // Who still waits is told by the closed channel.
+                return receiver.close();
+            }
+            self.tend_log(&mut next_own_checkpoint);
+        }
+        if let Err(error) = checkpoint(&self.connection, "TRUNCATE") {
+            tracing::warn!(%error, "the log could not be copied into the index at the end; the next start does it");
+        }
+    }
+
+    fn tend_log(&self, next_own_checkpoint: &mut i64) {
+        let tended = checkpoint(&self.connection, "NOOP").and_then(|log| {
+            if log.pages < *next_own_checkpoint {
+                if log.pages - log.copied_pages > Self::CHECKPOINT_PAGES {
+                    // A full channel means that it has been told already.
+                    let _ = self.upkeep.try_send(Request::Checkpoint);
+                }
+                if log.pages < Self::LOG_PAGES {
+                    *next_own_checkpoint = Self::LOG_PAGES;
+                }
+                return Ok(());
+            }
+            let log = checkpoint(&self.connection, "PASSIVE")?;
+            // A reader of old pages can keep the log from starting anew; then it is tried again some way on.
+            *next_own_checkpoint = log.pages + Self::CHECKPOINT_PAGES;
+            Ok(())
+        });
+        if let Err(error) = tended {
+            self.stop.stop(format!("a checkpoint failed: {error}"));
+        }
+    }
+}
+
+/// How long the log is, and how much of it is in the index.
+struct Log {
+    pages: i64,
+    copied_pages: i64,
+}
+
+fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Log> {
+    let mut statement = connection.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?;
+    statement.query_row((), |row| Ok(Log { pages: row.get(1)?, copied_pages: row.get(2)? }))
+}
