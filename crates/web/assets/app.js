@@ -30,10 +30,11 @@ async function look() {
   looking = true;
   lookAgain = false;
   let pace = PACE_MS.down;
+  const askedAt = performance.now();
   try {
     if (!api.server.value) await api.server.refresh().then(showServer);
     await Promise.all([api.images.refresh(), api.statistics.refresh(), api.queue.refresh()]);
-    pace = showAll() ? PACE_MS.busy : PACE_MS.idle;
+    pace = showAll(askedAt) ? PACE_MS.busy : PACE_MS.idle;
   } catch (error) {
     showStatus("down", error instanceof api.ServerError ? `The server says: ${error.message}` : "The server cannot be reached. Trying again…");
   } finally {
@@ -45,13 +46,13 @@ async function look() {
 }
 
 /** Shows what was found; says whether something is still going on. */
-function showAll() {
+function showAll(askedAt) {
   const { images, bucket } = api.images.value;
   const counts = api.queue.value;
   const open = counts.ready + counts.leased + counts.waiting;
   const added = gallery.show(images, detail.open);
   detail.update(images);
-  uploads.reconcile(images, open === 0);
+  uploads.reconcile(images, open === 0, askedAt);
   showStatistics(api.statistics.value);
 
   const pending = images.filter((image) => image.state === "pending").length;

@@ -44,15 +44,16 @@ export function add(files) {
   next();
 }
 
-/** Compares the rows with what the server lists: an image's state becomes its row's. */
-export function reconcile(images, queueIsEmpty) {
+/** Compares the rows with what the server lists: an image's state becomes its row's. What was asked for before a row's
+ *  file was stored says nothing about it; `askedAt` tells. */
+export function reconcile(images, queueIsEmpty, askedAt) {
   const byKey = new Map(images.map((image) => [image.key, image]));
   for (const row of rows) {
-    if (row.state !== "developing") continue;
+    if (row.state !== "developing" || askedAt < row.storedAt) continue;
     const image = byKey.get(row.key);
     const isThis = image && image.sequencer >= row.sequencer;
     if (isThis && image.state === "processed") row.done("Developed");
-    else if (isThis && image.state === "failed") row.fail(`Stored, but it could not be developed: ${image.failures?.[0]?.error ?? "no reason was given"}`);
+    else if (isThis && image.state === "failed") row.fail(`Stored, but it could not be developed: ${format.reason(image) ?? "no reason was given"}`);
     // Further down than the list reaches.
     else if (!isThis && queueIsEmpty) row.done("Stored");
   }
@@ -131,6 +132,7 @@ class Row {
       this.set("sending", "0 %", [["Cancel", abort]]);
       const stored = await done;
       this.sequencer = stored.sequencer;
+      this.storedAt = performance.now();
       if (stored.state === null) this.set("stored", "Stored. No rule picks it up, so no prints are made.", [["Dismiss", () => this.remove()]]);
       else this.set("developing", "Developing…");
       options.onStored();
