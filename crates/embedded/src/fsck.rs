@@ -1,7 +1,14 @@
 //! Checking a data directory: every byte is hashed again, every number counted again.
 
-use crate::OpenError;
-use minilab_model::{BucketName, CollectionStatistics};
+mod bodies;
+mod catalog;
+mod totals;
+
+pub use totals::{BucketStatistics, StoreStatistics, read_statistics};
+
+use crate::lock::DirectoryLock;
+use crate::{EmbeddedError, OpenError, index, row, schema};
+use rusqlite::Connection;
 use std::path::Path;
 
 /// Something that is wrong.
@@ -44,36 +51,58 @@ pub struct FsckProgress {
 /// # Errors
 /// [`OpenError`] when the directory is in use, is no store or cannot be read at all.
 pub fn fsck(data_dir: &Path, progress: impl FnMut(FsckProgress)) -> Result<FsckReport, OpenError> {
-    let _ = progress;
-    Err(OpenError::NoStore { data_dir: data_dir.to_owned() })
+    let path = index::path(data_dir);
+    if !path.exists() {
+        return Err(OpenError::NoStore { data_dir: data_dir.to_owned() });
+    }
+    let _lock = DirectoryLock::take(data_dir)?;
+    let failed = |source| OpenError::Sqlite { path: path.clone(), source };
+    let connection = index::open_reading(&path).map_err(failed)?;
+    let found = schema::version(&connection).map_err(failed)?;
+    if found > schema::NEWEST {
+        return Err(OpenError::NewerSchema { found, known: schema::NEWEST });
+    }
+    let mut report = FsckReport::default();
+    match check(&connection, data_dir, &mut report, progress) {
+        Ok(()) => Ok(report),
+        // The index itself is unreadable somewhere: what was found so far is worth having.
+        Err(error) => {
+            report.serious("the index", error_text(&error));
+            Ok(report)
+        }
+    }
 }
 
-/// Totals of one bucket.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct BucketStatistics {
-    /// The bucket.
-    pub bucket: BucketName,
-    /// Objects in it, variants included.
-    pub objects: u64,
-    /// Their bytes in all.
-    pub object_bytes: u64,
-    /// The images among them that rules matched.
-    pub images: CollectionStatistics,
+fn check(
+    connection: &Connection,
+    data_dir: &Path,
+    report: &mut FsckReport,
+    progress: impl FnMut(FsckProgress),
+) -> Result<(), EmbeddedError> {
+    for problem in row::all(connection, "PRAGMA integrity_check", (), |row| row.get::<_, String>(0))? {
+        if problem != "ok" {
+            report.serious("the index", problem);
+        }
+    }
+    bodies::check(connection, data_dir, report, progress)?;
+    bodies::check_references(connection, report)?;
+    catalog::check(connection, report)?;
+    catalog::check_queue(connection, report)
 }
 
-/// Totals of a data directory.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
-pub struct StoreStatistics {
-    /// By bucket, in order of names.
-    pub buckets: Vec<BucketStatistics>,
-    /// The queue.
-    pub jobs: crate::QueueCounts,
+impl FsckReport {
+    fn serious(&mut self, subject: impl Into<String>, problem: impl Into<String>) {
+        self.findings.push(Finding { subject: subject.into(), problem: problem.into(), serious: true });
+    }
+
+    fn minor(&mut self, subject: impl Into<String>, problem: impl Into<String>) {
+        self.findings.push(Finding { subject: subject.into(), problem: problem.into(), serious: false });
+    }
 }
 
-/// Reads the totals of a data directory, which may be in use.
-///
-/// # Errors
-/// [`OpenError`] when the directory is no store or cannot be read.
-pub fn read_statistics(data_dir: &Path) -> Result<StoreStatistics, OpenError> {
-    Err(OpenError::NoStore { data_dir: data_dir.to_owned() })
+fn error_text(error: &EmbeddedError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
 }

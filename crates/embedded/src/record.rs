@@ -31,9 +31,7 @@ pub(crate) fn updated(
 ) -> ImageRecord {
     let (read, metadata, made, failure) = match change {
         RecordChange::Processed { info, metadata, variants } => (Some(info), Some(&**metadata), variants.as_slice(), None),
-        RecordChange::Failed { info, metadata, variants, failure } => {
-            (info.as_ref(), metadata.as_deref(), variants.as_slice(), Some(failure))
-        }
+        RecordChange::Failed { info, variants, failure } => (info.as_ref(), None, variants.as_slice(), Some(failure)),
         RecordChange::Removed | RecordChange::Dropped => (None, None, [].as_slice(), None),
     };
     let info = read.unwrap_or(info);

@@ -168,7 +168,10 @@ async fn a_bucket_goes_only_when_empty() {
     assert!(!store.create_bucket(&bucket("photos")).await.unwrap());
     put(store, "photos/a", &bytes(1, 5000)).await.unwrap();
     assert!(matches!(store.delete_bucket(&bucket("photos")).await, Err(EmbeddedError::BucketNotEmpty(_))));
-    assert_eq!(store.delete_objects(&bucket("photos"), vec![at("x/a").key, at("x/b").key], None).await.unwrap(), [true, false]);
+    assert_eq!(
+        store.delete_objects(&bucket("photos"), vec![at("photos/a").key, at("photos/b").key], None).await.unwrap(),
+        [true, false]
+    );
     let id = store.create_upload(&at("photos/up"), Attributes::default(), None).await.unwrap();
     store.put_part(&at("photos/up"), &id, 1, stage(store, &bytes(2, 5000)).await.unwrap()).await.unwrap();
     store.delete_bucket(&bucket("photos")).await.unwrap();

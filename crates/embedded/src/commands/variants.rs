@@ -30,6 +30,16 @@ pub(crate) enum Replaced {
     Occupied(ObjectRef),
 }
 
+/// Whose a destination is.
+enum Place {
+    /// This source's and rule's, or nobody's.
+    Ours,
+    /// That of a source written later.
+    Another,
+    /// Somebody put an object there.
+    Occupied,
+}
+
 /// The content of a variant and the facts that go with it.
 struct VariantContent {
     body_id: i64,
@@ -47,17 +57,17 @@ impl Command for ReplaceVariants {
             Ok(source) => source,
             Err(superseded) => return Ok(superseded),
         };
-        let variants = std::mem::take(&mut self.variants);
-        let mut destinations = Vec::with_capacity(variants.len());
-        for variant in &variants {
-            let bucket_id = bucket::id(transaction.connection(), &variant.destination.bucket)?;
-            if !self.may_write(transaction, bucket_id, &variant.destination)? {
-                return Ok(Replaced::Occupied(variant.destination.clone()));
-            }
-            destinations.push(bucket_id);
-        }
         let mut kept = BTreeSet::new();
-        for (variant, bucket_id) in variants.into_iter().zip(destinations) {
+        let mut places = Vec::new();
+        for variant in std::mem::take(&mut self.variants) {
+            let bucket_id = bucket::id(transaction.connection(), &variant.destination.bucket)?;
+            match self.claim(transaction, bucket_id, &variant.destination)? {
+                Place::Ours => places.push((variant, bucket_id)),
+                Place::Another => {}
+                Place::Occupied => return Ok(Replaced::Occupied(variant.destination)),
+            }
+        }
+        for (variant, bucket_id) in places {
             kept.insert((bucket_id, variant.destination.key.clone()));
             self.write(transaction, bucket_id, variant, source.as_ref())?;
         }
@@ -84,13 +94,26 @@ impl ReplaceVariants {
         Ok(if expected { Ok(there) } else { Err(Replaced::Superseded) })
     }
 
-    /// Whether the destination is free, or holds a variant of this source and rule.
-    fn may_write(&self, transaction: &Transaction<'_>, bucket_id: i64, destination: &ObjectRef) -> Result<bool, EmbeddedError> {
-        let sql =
-            "SELECT source_bucket IS ?3 AND source_key IS ?4 AND source_rule IS ?5 FROM object WHERE bucket_id = ?1 AND key = ?2";
+    /// Whose the destination is. Of several sources whose variants share it, the one that was written last has it; of
+    /// several rules of one source, the last by name: so the order of jobs does not matter.
+    fn claim(&self, transaction: &Transaction<'_>, bucket_id: i64, destination: &ObjectRef) -> Result<Place, EmbeddedError> {
+        let sql = "SELECT source_bucket IS ?3 AND source_key IS ?4, source_sequencer, source_rule FROM object
+                   WHERE bucket_id = ?1 AND key = ?2";
         let source = &self.source.object;
-        let parameters = (bucket_id, key_bytes(destination), source.bucket.as_str(), key_bytes(source), &self.rule);
-        Ok(transaction.first(sql, parameters, |row| row.get(0))?.unwrap_or(true))
+        let parameters = (bucket_id, key_bytes(destination), source.bucket.as_str(), key_bytes(source));
+        let there = transaction.first(sql, parameters, |row| {
+            let made = row.get::<_, Option<String>>(2)?.map(|rule| Ok::<_, rusqlite::Error>((row::sequencer(row, 1)?, rule)));
+            Ok((row.get::<_, bool>(0)?, made.transpose()?))
+        })?;
+        Ok(match there {
+            None => Place::Ours,
+            Some((_, None)) => Place::Occupied,
+            Some((true, Some((_, rule)))) if rule == self.rule => Place::Ours,
+            Some((_, Some((sequencer, rule)))) if (sequencer, rule.as_str()) > (self.source.sequencer, &self.rule) => {
+                Place::Another
+            }
+            Some(_) => Place::Ours,
+        })
     }
 
     fn write(
