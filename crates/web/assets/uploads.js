@@ -5,6 +5,8 @@ import * as format from "./format.js";
 
 /** Uploads at a time: enough to fill a line, few enough that the first ones finish soon. */
 const AT_A_TIME = 3;
+/** Most photos are developed within this time. */
+const SOON_MS = 3000;
 /** A finished row stays this long, to be read. */
 const LINGER_MS = 5000;
 
@@ -31,6 +33,9 @@ export function configure(settings) {
 
 /** Whether something is on its way or waits for its prints. */
 export const isBusy = () => [...rows].some((row) => ["waiting", "sending", "developing"].includes(row.state));
+
+/** Whether something was stored a moment ago, so that its prints are due. */
+export const isExpectingSoon = () => [...rows].some((row) => row.state === "developing" && performance.now() - row.storedAt < SOON_MS);
 
 /** Takes files from the picker or from a drop. */
 export function add(files) {
