@@ -1,6 +1,8 @@
 //! Who may do what: every request carries a signature by a known key pair; whoever has one may do everything.
 
 use crate::request::RequestLog;
+use crate::service::MAX_XML_BYTES;
+use http::header::CONTENT_LENGTH;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Result, s3_error};
@@ -38,7 +40,10 @@ impl S3Auth for Keyring {
     }
 }
 
-/// Refuses anonymous requests and notes for the log which operation a request turned out to be.
+/// The operations whose body is content. All others have XML, which is read into memory as a whole.
+const STREAMING: [&str; 3] = ["PutObject", "UploadPart", "PostObject"];
+
+/// Refuses anonymous requests and too much XML, and notes for the log which operation a request turned out to be.
 pub(crate) struct SignedOnly;
 
 #[async_trait::async_trait]
@@ -48,9 +53,14 @@ impl S3Access for SignedOnly {
         if let Some(log) = request.extensions_mut().get::<RequestLog>() {
             log.set_operation(operation);
         }
-        match request.credentials() {
-            Some(_) => Ok(()),
-            None => Err(s3_error!(AccessDenied, "Anonymous requests are not allowed: sign the request")),
+        if request.credentials().is_none() {
+            return Err(s3_error!(AccessDenied, "Anonymous requests are not allowed: sign the request"));
         }
+        // The protocol layer has the same limit, but calls its excess an internal error.
+        let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if length > Some(MAX_XML_BYTES) && !STREAMING.contains(&request.s3_op().name()) {
+            return Err(s3_error!(MaxMessageLengthExceeded));
+        }
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::not_implemented;
 use http::header::{HeaderMap, HeaderValue};
-use minilab_embedded::{EtagCondition, ObjectInfo, Precondition};
+use minilab_embedded::{EtagCondition, Precondition};
 use minilab_model::Timestamp;
 use s3s::dto::{self, ETagCondition};
 use s3s::{S3Result, s3_error};
@@ -87,40 +87,6 @@ pub(crate) fn of_write(if_match: Option<&ETagCondition>, if_none_match: Option<&
         ETagCondition::ETag(etag) => EtagCondition::OneOf(etag.as_strong().map(str::to_owned).into_iter().collect()),
     });
     Ok(Precondition { if_match, if_none_match, ..Precondition::default() })
-}
-
-/// Decides a read in the order of RFC 9110, section 13.2.2.
-pub(crate) fn check_read(conditions: &Precondition, info: &ObjectInfo) -> Result<(), Unmet> {
-    let matches = |condition: &EtagCondition| match condition {
-        EtagCondition::Any => true,
-        EtagCondition::OneOf(etags) => etags.contains(&info.etag),
-    };
-    // HTTP dates have whole seconds, and `Last-Modified` told the client no more.
-    let seconds = |moment: Timestamp| moment.as_millis().div_euclid(1000);
-    let modified = seconds(info.modified_at);
-    let failed = match (&conditions.if_match, conditions.if_unmodified_since) {
-        (Some(condition), _) => !matches(condition),
-        (None, Some(since)) => modified > seconds(since),
-        (None, None) => false,
-    };
-    if failed {
-        return Err(Unmet::Failed);
-    }
-    let current = match (&conditions.if_none_match, conditions.if_modified_since) {
-        (Some(condition), _) => matches(condition),
-        (None, Some(since)) => modified <= seconds(since),
-        (None, None) => false,
-    };
-    if current { Err(Unmet::NotModified) } else { Ok(()) }
-}
-
-/// Why a read is not answered with the object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unmet {
-    /// 412
-    Failed,
-    /// 304, or 412 where the read is one half of a copy.
-    NotModified,
 }
 
 pub(crate) fn moment(timestamp: &dto::Timestamp) -> Timestamp {

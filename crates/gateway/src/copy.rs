@@ -78,7 +78,8 @@ pub(crate) async fn part(store: &Embedded, request: S3Request<UploadPartCopyInpu
         input.copy_source_if_unmodified_since.as_ref(),
     )?;
     let (info, reader) = store.open_object(&source_ref(&input.copy_source)?).await.map_err(store_error)?;
-    conditional::check_read(&conditions, &info).map_err(|_| s3_error!(PreconditionFailed))?;
+    // Not modified, too, means here that there is nothing to copy.
+    conditions.check_read(&info.etag, info.modified_at).map_err(|_| s3_error!(PreconditionFailed))?;
     let range = match &input.copy_source_range {
         None => 0..info.size_bytes,
         Some(range) => source_range(range, info.size_bytes)?,

@@ -1,7 +1,7 @@
 //! GetObject, HeadObject and GetObjectAttributes.
 
 use crate::checksum::{self, set_checksum};
-use crate::conditional::{self, Unmet, dto_moment};
+use crate::conditional::{self, dto_moment};
 use crate::error::{chain, custom, invalid_part_number, not_implemented, store_error};
 use crate::operations::{null_version, object_ref};
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use futures::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED};
 use http::{HeaderName, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use minilab_embedded::{Embedded, ObjectInfo};
+use minilab_embedded::{Embedded, EmbeddedError, ObjectInfo};
 use s3s::dto::{self, ETag, GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectInput, GetObjectOutput};
 use s3s::dto::{HeadObjectInput, HeadObjectOutput, StreamingBlob, TimestampFormat};
 use s3s::{Body, S3Error, S3Request, S3Response, S3Result, s3_error};
@@ -59,7 +59,7 @@ pub(crate) async fn get(store: &Embedded, request: S3Request<GetObjectInput>) ->
     let object = object_ref(&input.bucket, &input.key)?;
     let conditions = conditional::of_read(&request.headers, input.if_modified_since.as_ref(), input.if_unmodified_since.as_ref())?;
     let (info, reader) = store.open_object(&object).await.map_err(store_error)?;
-    conditional::check_read(&conditions, &info).map_err(|unmet| unmet_read(unmet, &info))?;
+    conditions.check_read(&info.etag, info.modified_at).map_err(|error| unmet(error, &info))?;
     let wanted = Wanted::of(input.range, input.part_number, &request.headers, &info)?;
 
     let mut answer = GetObjectOutput::default();
@@ -79,7 +79,7 @@ pub(crate) async fn head(store: &Embedded, request: S3Request<HeadObjectInput>) 
     let object = object_ref(&input.bucket, &input.key)?;
     let conditions = conditional::of_read(&request.headers, input.if_modified_since.as_ref(), input.if_unmodified_since.as_ref())?;
     let info = store.object(&object).await.map_err(store_error)?;
-    conditional::check_read(&conditions, &info).map_err(|unmet| unmet_read(unmet, &info))?;
+    conditions.check_read(&info.etag, info.modified_at).map_err(|error| unmet(error, &info))?;
     let wanted = Wanted::of(input.range, input.part_number, &request.headers, &info)?;
 
     let mut answer = HeadObjectOutput::default();
@@ -192,21 +192,20 @@ fn unsatisfiable(size_bytes: u64) -> S3Error {
     error
 }
 
-fn unmet_read(unmet: Unmet, info: &ObjectInfo) -> S3Error {
-    match unmet {
-        Unmet::Failed => s3_error!(PreconditionFailed),
-        Unmet::NotModified => {
-            let mut error = s3_error!(NotModified);
-            let mut headers = HeaderMap::new();
-            // What RFC 9110, section 15.4.5 wants beside the status.
-            insert(&mut headers, ETAG, Some(&format!("\"{}\"", info.etag)));
-            insert(&mut headers, LAST_MODIFIED, http_date(&dto_moment(info.modified_at)).as_deref());
-            insert(&mut headers, CACHE_CONTROL, info.attributes.cache_control.as_deref());
-            insert(&mut headers, EXPIRES, info.attributes.expires.as_deref());
-            error.set_headers(headers);
-            error
-        }
+/// The answer where a condition does not hold. That the client's copy is current comes with what RFC 9110, section 15.4.5
+/// wants beside the status.
+fn unmet(error: EmbeddedError, info: &ObjectInfo) -> S3Error {
+    let not_modified = matches!(error, EmbeddedError::NotModified);
+    let mut error = store_error(error);
+    if not_modified {
+        let mut headers = HeaderMap::new();
+        insert(&mut headers, ETAG, Some(&format!("\"{}\"", info.etag)));
+        insert(&mut headers, LAST_MODIFIED, http_date(&dto_moment(info.modified_at)).as_deref());
+        insert(&mut headers, CACHE_CONTROL, info.attributes.cache_control.as_deref());
+        insert(&mut headers, EXPIRES, info.attributes.expires.as_deref());
+        error.set_headers(headers);
     }
+    error
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {

@@ -24,7 +24,7 @@ use tracing::Instrument;
 pub const MAX_BODY_BYTES: u64 = 5 << 30;
 /// The largest XML body in bytes. A DeleteObjects may name 1,000 keys of 1,024 bytes, each byte of which XML may write
 /// as five; a CompleteMultipartUpload 10,000 parts with ETag and checksum. Only signed requests get this far.
-const MAX_XML_BYTES: usize = 6 << 20;
+pub(crate) const MAX_XML_BYTES: usize = 6 << 20;
 /// The largest form field in bytes.
 const MAX_FIELD_BYTES: usize = 1 << 20;
 /// All fields of a form together, in bytes.

@@ -170,7 +170,7 @@ impl Request {
     pub fn signed_chunks(mut self, server: &Server, chunks: &[&[u8]]) -> Vec<u8> {
         let length: usize = chunks.iter().map(|chunk| chunk.len()).sum();
         let framed: usize =
-            chunks.iter().chain([&&b""[..]]).map(|chunk| format!("{:x}", chunk.len()).len() + 85 + chunk.len() + 4).sum();
+            chunks.iter().chain([&&b""[..]]).map(|chunk| format!("{:x}", chunk.len()).len() + 85 + chunk.len()).sum();
         self = self
             .payload("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
             .header("content-encoding", "aws-chunked")
