@@ -105,8 +105,8 @@ async fn work(store: &Embedded, job: &LeasedJob, dice: u64) {
         Action::Remove => RecordChange::Removed,
         Action::Process => match store.head(&source).await {
             Err(_) => RecordChange::Dropped,
-            Ok(info) if dice % 3 == 0 => RecordChange::Failed {
-                info: (dice % 2 == 0).then_some(info),
+            Ok(info) if dice.is_multiple_of(3) => RecordChange::Failed {
+                info: dice.is_multiple_of(2).then_some(info),
                 variants: Vec::new(),
                 failure: Failure { rule: job.job.rule.clone(), error: "by the dice".to_owned() },
             },
@@ -118,7 +118,7 @@ async fn work(store: &Embedded, job: &LeasedJob, dice: u64) {
 }
 
 fn metadata(sequencer: Sequencer) -> ImageMetadata {
-    let format = if sequencer.0 % 2 == 0 { Format::Jpeg } else { Format::Png };
+    let format = if sequencer.0.is_multiple_of(2) { Format::Jpeg } else { Format::Png };
     ImageMetadata {
         format,
         width: 1,
