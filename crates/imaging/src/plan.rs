@@ -5,7 +5,7 @@
 //! for other formats boxes of any whole side. Outputs are made from the largest to the smallest, and each from the smallest
 //! whole picture before it that is still at least twice its size.
 
-use crate::header::Header;
+use crate::header::{Details, Header};
 use crate::metadata::thumbhash;
 use crate::picture::Size;
 use crate::shrink::{MAX_FACTOR, shrunk_size};
@@ -98,29 +98,44 @@ impl Plan {
         let sample_bytes = if header.bit_depth > 8 { 2 } else { 1 };
         let pixel_bytes = channels(header) * sample_bytes;
         let base = self.base.pixels() * pixel_bytes;
-        let decode = decoder_bytes(header, pixel_bytes) + if self.shrink > 1 || !decodes_whole(header) { base } else { 0 };
+        let decode = decoder_bytes(header, pixel_bytes, self.shrink) + base;
         // The resizer keeps a premultiplied copy.
         let premultiplied = if header.has_alpha { base } else { 0 };
-        let made: u64 = self.outputs.iter().map(|output| self.output_bytes(output, whole, sample_bytes)).sum();
-        FIXED_BYTES + decode.max(base + premultiplied + made)
+        let work = self.outputs.iter().map(|output| self.work_bytes(output, whole, sample_bytes)).max().unwrap_or(0);
+        let kept: u64 = self.outputs.iter().map(|output| kept_bytes(output, whole, sample_bytes)).sum();
+        FIXED_BYTES + decode.max(base + premultiplied + work + kept)
     }
 
-    /// Bytes for one output: the rows between the two passes of a resize, the picture turned and converted, the encoder's
-    /// own planes, and the file. Counted for all outputs together, though most of it is free again before the next.
-    fn output_bytes(&self, output: &PlannedOutput, whole: Size, sample_bytes: u64) -> u64 {
-        let largest = output.sizes(whole).map(Size::pixels).max().unwrap_or(0);
-        let kept = output.first.map_or(whole, |geometry| geometry.kept);
-        let between_passes = u64::from(kept.width.max(kept.height)) * u64::from(self.base.width.max(self.base.height));
-        let copies = if output.first.is_none() { 2 } else { 3 };
-        (between_passes + largest * copies) * 4 * sample_bytes + largest * ENCODER_BYTES
+    /// Bytes while one output is made: the rows between the two passes of a resize, the picture as it is turned and
+    /// converted, the encoder's own planes. Free again before the next.
+    fn work_bytes(&self, output: &PlannedOutput, whole: Size, sample_bytes: u64) -> u64 {
+        let largest = largest_step(output, whole);
+        let between_passes = match output.first {
+            Some(geometry) if geometry.scaled != whole => {
+                u64::from(geometry.kept.width.max(geometry.kept.height)) * u64::from(self.base.width.max(self.base.height))
+            }
+            _ => 0,
+        };
+        (between_passes + largest * 3) * 4 * sample_bytes + largest * ENCODER_BYTES
     }
+}
+
+/// Bytes of an output that stay to the end: the file, at worst as large as its pixels, and the picture when others are
+/// made from it.
+fn kept_bytes(output: &PlannedOutput, whole: Size, sample_bytes: u64) -> u64 {
+    let pictures = if output.is_parent { 2 } else { 1 };
+    largest_step(output, whole) * 4 * sample_bytes * pictures
+}
+
+fn largest_step(output: &PlannedOutput, whole: Size) -> u64 {
+    output.sizes(whole).map(Size::pixels).max().unwrap_or(0)
 }
 
 /// Tables of decoders and encoders, colour transforms, buffers that do not grow with the image.
 const FIXED_BYTES: u64 = 8 << 20;
 
-/// Bytes a pixel that the hungriest encoder (libwebp) takes, with the file itself.
-const ENCODER_BYTES: u64 = 12;
+/// Bytes a pixel that the hungriest encoder (libwebp) takes beside its input and its output.
+const ENCODER_BYTES: u64 = 8;
 
 fn planned(target: Target, steps: &[Step], whole: Size) -> PlannedOutput {
     let mut size = whole;
@@ -176,27 +191,38 @@ fn channels(header: &Header) -> u64 {
     }
 }
 
-/// Whether the decoder itself holds the whole image at full size.
-fn decodes_whole(header: &Header) -> bool {
-    match header.format {
-        Format::Jpeg | Format::Webp => true,
-        Format::Png => header.progressive,
-        Format::Gif | Format::Avif => false,
-    }
+/// Bytes that the decoder holds beside the picture that it gives out.
+fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32) -> u64 {
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    // Some rows of pixels and of what they are made from: an MCU row of JPEG has up to 32.
+    let rows = u64::from(header.width) * 32 * 8;
+    let whole = match header.format {
+        Format::Jpeg => jpeg_decoder_bytes(header, pixels, pixel_bytes, shrink),
+        Format::Png if header.progressive => pixels * pixel_bytes,
+        Format::Png => 0,
+        // Decoded pixels, and beside them the whole ARGB of a lossless file, or the alpha plane of a lossy one.
+        Format::Webp if header.details == (Details::Webp { lossless: true }) => pixels * (pixel_bytes + 4),
+        Format::Webp => pixels * (pixel_bytes + u64::from(header.has_alpha) * 2),
+        Format::Gif | Format::Avif => pixels,
+    };
+    whole + rows
 }
 
-/// Bytes that the decoder holds beside the picture that it gives out.
-fn decoder_bytes(header: &Header, pixel_bytes: u64) -> u64 {
-    let pixels = u64::from(header.width) * u64::from(header.height);
-    let rows = u64::from(header.width) * 64;
-    match header.format {
-        // Coefficients of all components stay until the last scan of a progressive file; with padding to whole MCUs.
-        Format::Jpeg if header.progressive => pixels * pixel_bytes * 3 + rows,
-        Format::Jpeg => pixels * pixel_bytes + rows,
-        Format::Png if header.progressive => pixels * pixel_bytes + rows,
-        Format::Png => rows,
-        // Decoded pixels, and the ARGB or YUV that they come from.
-        Format::Webp => pixels * (pixel_bytes + 4) + rows,
-        Format::Gif | Format::Avif => pixels + rows,
+/// Our own decoder works by rows where it can; zune-jpeg holds all pixels, and all coefficients of a progressive file.
+fn jpeg_decoder_bytes(header: &Header, pixels: u64, pixel_bytes: u64, shrink: u32) -> u64 {
+    let Details::Jpeg { subsampled, interleaved, .. } = header.details else {
+        return pixels * pixel_bytes;
+    };
+    let has_inks = matches!(header.color_space, ColorSpace::Cmyk | ColorSpace::Ycck);
+    let shrinks = !has_inks && if header.progressive { shrink == 8 } else { shrink > 1 || !subsampled };
+    let area = u64::from(shrink) * u64::from(shrink);
+    match (shrinks, header.progressive, interleaved) {
+        // One 16-bit DC value a block and component, in scans over the whole image.
+        (true, true, _) => pixels / area * pixel_bytes * 2,
+        (true, false, true) => 0,
+        (true, false, false) => pixels / area * pixel_bytes,
+        (false, true, _) => pixels * pixel_bytes * 3,
+        // A scan per component leaves 16-bit samples of all of them.
+        (false, false, interleaved) => pixels * pixel_bytes * if interleaved { 1 } else { 3 },
     }
 }

@@ -229,3 +229,76 @@ fn long_sides_are_written() {
         assert_eq!(run(&bytes, &[variant]).unwrap().outputs[0].width, 16_383);
     }
 }
+
+/// A TIFF structure with nothing but an orientation.
+fn exif_orientation(value: u8) -> Vec<u8> {
+    let mut tiff = b"MM\0*\0\0\0\x08\0\x01".to_vec();
+    tiff.extend_from_slice(&[0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, value, 0, 0, 0, 0, 0, 0]);
+    tiff
+}
+
+/// The colour at a place, from 0 to 1 across and down: no turn or mirror leaves it as it is.
+fn color(x: f64, y: f64) -> [u8; 3] {
+    [(x * 255.0) as u8, (y * 255.0) as u8, if x < 0.3 && y < 0.6 { 220 } else { 20 }]
+}
+
+/// The same upright picture, 360×240, stored as an orientation has it.
+fn oriented(value: u8) -> Vec<u8> {
+    let (width, height) = if value >= 5 { (240, 360) } else { (360, 240) };
+    let mut samples = Vec::new();
+    for row in 0..height {
+        for column in 0..width {
+            let (r, c) = ((f64::from(row) + 0.5) / f64::from(height), (f64::from(column) + 0.5) / f64::from(width));
+            // CIPA DC-008: which side of the upright picture the stored row 0 and column 0 are.
+            let (x, y) = match value {
+                1 => (c, r),
+                2 => (1.0 - c, r),
+                3 => (1.0 - c, 1.0 - r),
+                4 => (c, 1.0 - r),
+                5 => (r, c),
+                6 => (1.0 - r, c),
+                7 => (1.0 - r, 1.0 - c),
+                _ => (r, 1.0 - c),
+            };
+            samples.extend(color(x, y));
+        }
+    }
+    let mut bytes = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 100);
+    encoder.add_exif_metadata(&exif_orientation(value)).unwrap();
+    encoder.encode(&samples, width as u16, height as u16, ColorType::Rgb).unwrap();
+    bytes
+}
+
+#[test]
+fn turned_photos_are_shrunk_and_cut_alike() {
+    // Wide and tall boxes, so that cover cuts on either axis; small and large, so that every decode scale is met.
+    for (width, height) in [(20, 14), (13, 40), (60, 50), (140, 31), (151, 150), (300, 200)] {
+        for fit in [Fit::Inside, Fit::Cover, Fit::Fill, Fit::Contain] {
+            let variant = png(&[into_box(width, height, fit)]);
+            let reference = pixels(&oriented(1), &variant);
+            for value in 2..=8 {
+                let found = pixels(&oriented(value), &variant);
+                let difference = found.difference(&reference);
+                assert!(difference < 2.0, "{width}×{height} {fit:?} orientation {value}: {difference}");
+            }
+        }
+    }
+}
+
+#[test]
+fn profile_parts_are_put_in_order() {
+    let profile = ColorProfile::new_display_p3().encode().unwrap();
+    let (first, rest) = profile.split_at(200);
+    let (second, third) = rest.split_at(100);
+    let mut bytes = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 100);
+    for (number, part) in [(2, second), (3, third), (1, first)] {
+        let mut segment = b"ICC_PROFILE\0".to_vec();
+        segment.extend_from_slice(&[number, 3]);
+        segment.extend_from_slice(part);
+        encoder.add_app_segment(2, segment).unwrap();
+    }
+    encoder.encode(&[220, 30, 30].repeat(256), 16, 16, ColorType::Rgb).unwrap();
+    check_near(&pixels(&bytes, &png(&[])), &[240, 0, 0], 4);
+}

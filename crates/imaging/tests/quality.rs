@@ -3,7 +3,7 @@
 
 mod support;
 
-use minilab_model::Fit;
+use minilab_model::{Fit, OutputFormat, Resize, VariantSpec};
 use std::f64::consts::PI;
 use support::{Pixels, into_box, pixels, png, read_png, run, testdata};
 
@@ -76,6 +76,20 @@ fn shrinking_in_boxes_first_is_hardly_seen() {
         let source = testdata(&format!("demo/{name}.png"));
         check(&pixels(&source, &png(&[into_box(side, side, Fit::Inside)])), &read_png(&source), 45.0);
     }
+}
+
+#[test]
+fn shrunk_jpegs_are_near_lanczos() {
+    // Decode scales 1/2 and 1/4, against all pixels of the same file.
+    for (name, side) in [("rocket", 150), ("rocket", 100), ("hubble_deep_field", 200), ("hubble_deep_field", 100)] {
+        let source = testdata(&format!("demo/{name}.jpg"));
+        check(&pixels(&source, &png(&[into_box(side, side, Fit::Inside)])), &pixels(&source, &png(&[])), 45.0);
+    }
+    // And 1/8: an enlarged photograph.
+    let enlarge = Resize { width: Some(1800), height: None, fit: Fit::Inside, enlarge: true };
+    let large = VariantSpec { format: OutputFormat::Jpeg, quality: Some(90), ..png(&[enlarge]) };
+    let source = run(&testdata("demo/coffee.png"), &[large]).unwrap().outputs.remove(0).bytes;
+    check(&pixels(&source, &png(&[into_box(110, 110, Fit::Inside)])), &pixels(&source, &png(&[])), 45.0);
 }
 
 #[test]

@@ -2,8 +2,10 @@ use super::{DecodeOptions, rows_missing, size};
 use crate::error::ImageError;
 use crate::header::{Details, Header};
 use crate::picture::{Layout, Picture};
-use crate::shrink::RowSink;
+use crate::shrink::{RowSink, shrunk_size};
+use minilab_jpeg::{Decoder, Error as ShrinkError, Scale};
 use minilab_model::{ColorSpace, Format};
+use std::ops::ControlFlow;
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace as ZuneColorSpace;
 use zune_core::options::DecoderOptions;
@@ -17,7 +19,76 @@ const STRIP_ROWS: usize = 16;
 
 pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Picture, ImageError> {
     check_end(source, header)?;
-    full(source, header, options)
+    let scale = match options.shrink {
+        8 => Scale::Eighth,
+        4 => Scale::Quarter,
+        2 => Scale::Half,
+        _ => Scale::Full,
+    };
+    match scaled(source, header, scale, options) {
+        Err(Refused::Unsupported) => {
+            check_scan(source, header)?;
+            full(source, header, options)
+        }
+        Err(Refused::Failed(error)) => Err(error),
+        Ok(picture) => Ok(picture),
+    }
+}
+
+/// Why the shrinking decoder gave no picture.
+enum Refused {
+    /// The kind of file is not for it; nothing is wrong.
+    Unsupported,
+    Failed(ImageError),
+}
+
+/// Decodes at a scale with our own decoder, strip by strip: it undoes no more of the coding than the scale takes.
+fn scaled(source: &[u8], header: &Header, scale: Scale, options: &DecodeOptions<'_>) -> Result<Picture, Refused> {
+    let layout = match header.color_space {
+        ColorSpace::Grey => Layout::Grey,
+        ColorSpace::Rgb | ColorSpace::Ycbcr => Layout::Rgb,
+        ColorSpace::Cmyk | ColorSpace::Ycck => return Err(Refused::Unsupported),
+    };
+    // Whole planes are needed for files with a scan per component; three channels of 16 bits are the most that can be.
+    let max_buffer_bytes = options.limits.pixels.saturating_mul(6);
+    let decoder = Decoder::new(source).map_err(refused)?;
+    let decoder = decoder.with_options(minilab_jpeg::DecodeOptions { max_buffer_bytes, ..Default::default() });
+    let size = shrunk_size(size(header), options.shrink);
+    if decoder.output_size(scale) != (size.width, size.height) {
+        return Err(Refused::Unsupported);
+    }
+    let mut sink = RowSink::<u8>::new(size, layout, 1, options.deadline);
+    let mut broken_off = None;
+    let decoded = decoder.decode(scale, &mut |strip| {
+        // The two readers of the header could see the colour model differently; then zune-jpeg decides.
+        let pushed = if usize::from(strip.channels) == layout.channels() {
+            sink.push(strip.pixels).map_err(Refused::Failed)
+        } else {
+            Err(Refused::Unsupported)
+        };
+        match pushed {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(refused) => {
+                broken_off = Some(refused);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    decoded.map_err(refused)?;
+    if let Some(refused) = broken_off {
+        return Err(refused);
+    }
+    let rows = sink.rows_taken();
+    sink.finish().ok_or_else(|| Refused::Failed(rows_missing(header, rows)))
+}
+
+fn refused(error: ShrinkError) -> Refused {
+    Refused::Failed(match error {
+        ShrinkError::Unsupported { .. } => return Refused::Unsupported,
+        ShrinkError::Truncated { offset, what } => ImageError::corrupt_at(Format::Jpeg, format!("it ends early: {what}"), offset),
+        ShrinkError::Corrupt { offset, what } => ImageError::corrupt_at(Format::Jpeg, what, offset),
+        other => ImageError::corrupt(Format::Jpeg, other.to_string()),
+    })
 }
 
 /// Refuses a file that was cut off: behind the last scan stands an end-of-image marker.
@@ -30,6 +101,19 @@ fn check_end(source: &[u8], header: &Header) -> Result<(), ImageError> {
         Ok(())
     } else {
         Err(ImageError::corrupt_at(Format::Jpeg, "it ends before its end-of-image marker", source.len()))
+    }
+}
+
+/// Refuses a sequential scan that ends before the image does. zune-jpeg takes an early end-of-image marker for zero bits and
+/// says nothing; our own decoder knows, and reading a scan without making pixels takes it a tenth of zune-jpeg's time.
+fn check_scan(source: &[u8], header: &Header) -> Result<(), ImageError> {
+    if header.progressive {
+        return Ok(());
+    }
+    let read = Decoder::new(source).and_then(|decoder| decoder.decode_planes(Scale::Eighth, &mut |_| ControlFlow::Continue(())));
+    match read.map_err(refused) {
+        Ok(_) | Err(Refused::Unsupported) => Ok(()),
+        Err(Refused::Failed(error)) => Err(error),
     }
 }
 

@@ -25,6 +25,7 @@ struct Frame {
     width: u32,
     height: u32,
     component_ids: Vec<u8>,
+    subsampled: bool,
 }
 
 pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
@@ -55,7 +56,7 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
         let body = position + 2..position + length;
         position = body.end;
         match marker {
-            0xda => return finish(segments, marker_offset),
+            0xda => return finish(segments, marker_offset, bytes.u8(body.start)?),
             0xc0..=0xc2 => segments.frame = Some(frame(bytes, marker, body)?),
             0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
                 return Err(ImageError::unsupported(Format::Jpeg, unsupported_process(marker)));
@@ -93,12 +94,16 @@ fn frame(bytes: Bytes<'_>, marker: u8, body: Range<usize>) -> Result<Frame, Imag
     if components.len() < usize::from(*count) * 3 {
         return Err(ImageError::corrupt_at(Format::Jpeg, "its frame header is too short", body.start));
     }
+    // Number, sampling factors, quantisation table.
+    let components = || components.chunks_exact(3).take(usize::from(*count));
+    let factors: Vec<u8> = components().map(|component| component[1]).collect();
     Ok(Frame {
         progressive: marker == 0xc2,
         precision: *precision,
         width: u32::from(u16::from_be_bytes([*w1, *w0])),
         height: u32::from(u16::from_be_bytes([*h1, *h0])),
-        component_ids: components.chunks_exact(3).take(usize::from(*count)).map(|component| component[0]).collect(),
+        component_ids: components().map(|component| component[0]).collect(),
+        subsampled: factors.windows(2).any(|pair| pair[0] != pair[1]),
     })
 }
 
@@ -111,7 +116,7 @@ fn unsupported_process(marker: u8) -> &'static str {
     }
 }
 
-fn finish(mut segments: Segments, scan_offset: usize) -> Result<Found, ImageError> {
+fn finish(mut segments: Segments, scan_offset: usize, scan_components: u8) -> Result<Found, ImageError> {
     let Some(frame) = segments.frame else {
         return Err(ImageError::corrupt_at(Format::Jpeg, "a scan comes before the frame header", scan_offset));
     };
@@ -141,6 +146,11 @@ fn finish(mut segments: Segments, scan_offset: usize) -> Result<Found, ImageErro
         animated: false,
         icc: IccParts { parts: segments.icc.into_iter().map(|(_, range)| range).collect(), deflated: false },
         exif: segments.exif,
-        details: Details::Jpeg { adobe: segments.adobe_transform.is_some(), scan_offset },
+        details: Details::Jpeg {
+            adobe: segments.adobe_transform.is_some(),
+            scan_offset,
+            subsampled: frame.subsampled,
+            interleaved: usize::from(scan_components) == frame.component_ids.len(),
+        },
     })
 }
