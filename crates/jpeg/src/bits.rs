@@ -247,6 +247,13 @@ fn first_ff(chunk: &[u8; 16]) -> usize {
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
 fn first_ff(chunk: &[u8; 16]) -> usize {
+    first_ff_portable(chunk)
+}
+
+/// [`first_ff`] in ordinary arithmetic, for processors without SSE2.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+#[inline(always)]
+fn first_ff_portable(chunk: &[u8; 16]) -> usize {
     const LOW: u128 = u128::from_ne_bytes([1; 16]);
     const HIGH: u128 = LOW << 7;
     // The classic test for a zero byte; false hits lie above the first true one only.
@@ -269,6 +276,21 @@ mod tests {
                 assert_eq!(find_ff(&data, place + 1), None);
             }
             assert_eq!(find_ff(&vec![0x7F; length], 0), None);
+        }
+    }
+
+    #[test]
+    fn both_searches_agree() {
+        for background in [0x00, 0x01, 0x7F, 0x80, 0xFE] {
+            assert_eq!(first_ff_portable(&[background; 16]), 16);
+            for first in 0..16 {
+                for second in first..16 {
+                    let mut chunk = [background; 16];
+                    (chunk[first], chunk[second]) = (0xFF, 0xFF);
+                    assert_eq!(first_ff(&chunk), first);
+                    assert_eq!(first_ff_portable(&chunk), first);
+                }
+            }
         }
     }
 

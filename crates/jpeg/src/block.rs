@@ -4,7 +4,7 @@
 //! takes at most 27 (12 looked at, 15 more of the last value), a DC difference at most 25.
 
 use crate::bits::{BitReader, Buffer};
-use crate::huffman::{AC_BITS, AcSymbol, Canonical, DC_BITS, DcTable, END_OF_BLOCK, SkipTable, ValueTable};
+use crate::huffman::{AC_BITS, AcSymbol, Canonical, DC_BITS, DcTable, END_OF_BLOCK, SkipTable, UNDECIDED, ValueTable};
 use crate::idct::{Accumulators, Weights};
 
 /// What is wrong with a block.
@@ -131,19 +131,31 @@ pub(crate) fn read_ac(
     macro_rules! step {
         () => {
             let entry = table.lookup[(reader.bits >> (64 - AC_BITS)) as usize];
-            let after = next + (entry >> 16);
+            let after = next + (entry >> 8 & 255);
             if after <= 64 {
-                let size = entry >> 8 & 15;
-                let value = extend(reader.bits, (entry & 63) - size, size);
-                weights.add(sums, after - 1, value);
-                reader.consume(entry & 63);
+                weights.add(sums, after - 1, entry as i32 >> 16);
+                reader.consume(entry);
                 next = after;
                 if next == 64 {
                     return Ok(true);
                 }
             } else if after.wrapping_sub(END_OF_BLOCK) < 64 {
-                reader.consume(entry & 63);
-                return Ok(next > 1);
+                reader.consume(entry);
+                if after == END_OF_BLOCK + 1 {
+                    return Ok(false);
+                }
+                // A last coefficient may come with the end; if not, this adds zero.
+                weights.add(sums, after - END_OF_BLOCK - 1, entry as i32 >> 16);
+                return Ok(true);
+            } else if entry >> 8 & 255 == UNDECIDED && entry & 63 != 0 && next + (entry >> 20) <= 64 {
+                let size = entry >> 16 & 15;
+                let value = extend(reader.bits, (entry & 63) - size, size);
+                next += entry >> 20;
+                weights.add(sums, next - 1, value);
+                reader.consume(entry);
+                if next == 64 {
+                    return Ok(true);
+                }
             } else {
                 let (moved, value, progress) = read_one(*reader, buffer, &table.canonical, next)?;
                 *reader = moved;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::Error;
 use crate::info::{ColorModel, Info, Kind};
-use crate::markers::{Headers, Scan};
+use crate::markers::{Headers, Scan, Tables};
 use crate::plan::{Plan, ScanPlan};
 use crate::scan::progressive_dc::{dc_plane_bytes, emit, read_dc_planes};
 use crate::scan::sequential::SequentialCoder;
@@ -47,7 +47,8 @@ impl Scale {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeOptions {
     /// Fill what cannot be read with the last known colour and say so in [`Outcome::complete`],
-    /// rather than fail. Default: false.
+    /// rather than fail. The work then depends on the size that the headers claim, not on the
+    /// data: limit it before decoding. Default: false.
     pub tolerant: bool,
     /// Working memory that a decode may take. An image in one interleaved scan takes one row of
     /// MCUs whatever its height; separate scans and progressive files take the whole output.
@@ -130,6 +131,18 @@ impl<'a> Decoder<'a> {
     pub fn output_size(&self, scale: Scale) -> (u32, u32) {
         let info = self.info();
         (scale.apply(info.width), scale.apply(info.height))
+    }
+
+    /// The sizes of the components' planes that [`decode_planes`](Self::decode_planes) gives at a
+    /// scale, in frame order. A plane covers the same area as the output: sample `(x, y)` of a
+    /// plane half as wide stands for the output columns `2x` and `2x + 1`.
+    pub fn plane_sizes(&self, scale: Scale) -> Vec<(u32, u32)> {
+        let plan = Plan::new(&self.headers, scale);
+        let size = |component| {
+            let (width, height) = plan.plane_size(component);
+            (width as u32, height as u32)
+        };
+        plan.components.iter().map(size).collect()
     }
 
     /// Whether [`decode`](Self::decode) can decode this image at this scale at all.
@@ -241,7 +254,7 @@ impl<'a> Decoder<'a> {
         &self,
         plan: &Plan,
         scan: &Scan,
-        tables: &crate::markers::Tables,
+        tables: &Tables,
         planes: &mut Planes,
         end_row: impl FnMut(&Planes, usize) -> ControlFlow<()>,
     ) -> Result<Walked, Error> {

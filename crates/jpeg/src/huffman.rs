@@ -12,7 +12,7 @@ pub(crate) const DC_BITS: u32 = 10;
 /// both a full block and an end-of-block code.
 pub(crate) const END_OF_BLOCK: u32 = 128;
 /// The advance of an entry that decides nothing: decode one symbol the long way.
-const UNDECIDED: u32 = 255;
+pub(crate) const UNDECIDED: u32 = 255;
 
 /// A table as it stands in the file: how many codes of each length, and the symbols in order.
 #[derive(Debug, Clone)]
@@ -110,25 +110,64 @@ impl DcTable {
     }
 }
 
-/// AC symbols with the place of their values: one symbol in one look-up.
+/// AC symbols with their values: one symbol in one look-up, and an end of block after it if that
+/// fits.
 pub(crate) struct ValueTable {
-    /// Bits consumed (6), size of the value (bits 8 to 11), advance (bits 16 to 23).
+    /// Bits consumed (6), advance (bits 8 to 15), the value (bits 16 to 31, signed).
+    ///
+    /// If just the code ends within the look-up, and the extra bits do not, the advance is
+    /// undecided and in place of the value stand the size (4) and the true advance (5).
     pub lookup: Box<[u32; 1 << AC_BITS]>,
     pub canonical: Canonical,
 }
 
 impl ValueTable {
     pub fn new(spec: &HuffmanSpec) -> Self {
-        let mut lookup = Box::new([UNDECIDED << 16; 1 << AC_BITS]);
+        let mut single = vec![UNDECIDED << 8; 1 << AC_BITS];
         spec.each_code(|code, length, symbol| {
-            if length <= AC_BITS {
-                let ac = AcSymbol::from(symbol);
-                let entry = (length + ac.size) | ac.size << 8 | ac.advance << 16;
-                spread(&mut lookup[..], AC_BITS, code, length, entry);
+            let ac = AcSymbol::from(symbol);
+            let bits = length + ac.size;
+            if length > AC_BITS {
+                return;
+            }
+            if bits > AC_BITS {
+                let entry = bits | UNDECIDED << 8 | ac.size << 16 | ac.advance << 20;
+                spread(&mut single, AC_BITS, code, length, entry);
+                return;
+            }
+            for extra in 0..1u32 << ac.size {
+                let value = extend(extra, ac.size);
+                let entry = bits | ac.advance << 8 | (value as u32) << 16;
+                spread(&mut single, AC_BITS, code << ac.size | extra, bits, entry);
             }
         });
+        let mut lookup = Box::new([0u32; 1 << AC_BITS]);
+        for (window, joined) in (0u32..).zip(lookup.iter_mut()) {
+            *joined = join_end(&single, window);
+        }
         Self { lookup, canonical: Canonical::new(spec) }
     }
+}
+
+/// Joins the symbol at the front of `window` with an end of block that follows it.
+fn join_end(single: &[u32], window: u32) -> u32 {
+    let entry = single[window as usize];
+    let bits = entry & 63;
+    if bits >= AC_BITS || entry >> 8 & 255 >= END_OF_BLOCK {
+        return entry;
+    }
+    let rest = (window << bits) & ((1 << AC_BITS) - 1);
+    let after = single[rest as usize];
+    if after >> 8 & 255 != END_OF_BLOCK || bits + (after & 63) > AC_BITS {
+        return entry;
+    }
+    entry + (after & 63) + (END_OF_BLOCK << 8)
+}
+
+/// The signed value of `size` extra bits (T.81, F.2.2.1, EXTEND).
+pub(crate) fn extend(extra: u32, size: u32) -> i32 {
+    let half = (1 << size) >> 1;
+    if extra < half { extra as i32 + 1 - (1 << size) } else { extra as i32 }
 }
 
 /// AC symbols to be passed over: as many symbols in one look-up as end within it.
@@ -257,5 +296,35 @@ mod tests {
         assert_eq!(entry(0b1100_0000_0000), (14, 1));
         // No code.
         assert_eq!(entry(0b1111_0000_0000), (0, UNDECIDED));
+    }
+
+    /// Every entry beside the same symbols decoded one by one.
+    #[test]
+    fn value_table_agrees_with_the_canonical_decoder() {
+        let table = ValueTable::new(&spec());
+        let symbol = |window: u32| {
+            let (symbol, length) = table.canonical.decode(window << 4)?;
+            let symbol = AcSymbol::from(symbol);
+            let extra = (window << length & 0xFFF) >> (12 - symbol.size);
+            let bits = length + symbol.size;
+            Some((bits, symbol.advance, extend(extra, symbol.size)))
+        };
+        for window in 0..1u32 << AC_BITS {
+            let entry = table.lookup[window as usize];
+            let (bits, advance, value) = (entry & 63, entry >> 8 & 255, entry as i32 >> 16);
+            match symbol(window) {
+                None => assert_eq!((bits, advance), (0, UNDECIDED)),
+                Some((14, 1, _)) => assert_eq!((bits, entry >> 16), (14, 10 | 1 << 4)),
+                Some(one) if advance >= END_OF_BLOCK && one.1 < END_OF_BLOCK => {
+                    assert_eq!((bits - 2, advance - END_OF_BLOCK, value), one);
+                    assert_eq!(symbol(window << one.0 & 0xFFF), Some((2, END_OF_BLOCK, 0)));
+                }
+                Some(one) => {
+                    assert_eq!((bits, advance, value), one);
+                    let end = one.0 <= 10 && window << one.0 & 0xC00 == 0;
+                    assert!(advance == END_OF_BLOCK || !end, "{window:012b}");
+                }
+            }
+        }
     }
 }

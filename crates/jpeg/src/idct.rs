@@ -86,28 +86,40 @@ fn fold(points: usize, k: usize) -> Option<(usize, f64)> {
     Some((slot, weight * SQRT_2 * prescale))
 }
 
-/// Transforms the slots into samples at the front of rows `stride` apart, and clears them.
-pub(crate) type Inverse = fn(&mut Accumulators, &mut [u8], usize);
+/// What writes the blocks of one size: to the front of rows that are a stride apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Inverse {
+    /// Transforms the slots, and clears them.
+    pub transform: fn(&mut Accumulators, &mut [u8], usize),
+    /// Writes one sample everywhere.
+    pub fill: fn(u8, &mut [u8], usize),
+}
 
-/// The transform for blocks of `across` × `down` samples, each 1, 2, 4 or 8.
-pub(crate) fn inverse(across: usize, down: usize) -> Inverse {
-    match (across, down) {
-        (8, 8) => transform::<8, 8>,
-        (8, 4) => transform::<8, 4>,
-        (8, 2) => transform::<8, 2>,
-        (8, 1) => transform::<8, 1>,
-        (4, 8) => transform::<4, 8>,
-        (4, 4) => transform::<4, 4>,
-        (4, 2) => transform::<4, 2>,
-        (4, 1) => transform::<4, 1>,
-        (2, 8) => transform::<2, 8>,
-        (2, 4) => transform::<2, 4>,
-        (2, 2) => transform::<2, 2>,
-        (2, 1) => transform::<2, 1>,
-        (1, 8) => transform::<1, 8>,
-        (1, 4) => transform::<1, 4>,
-        (1, 2) => transform::<1, 2>,
-        _ => transform::<1, 1>,
+impl Inverse {
+    /// For blocks of `across` × `down` samples, each 1, 2, 4 or 8.
+    pub fn new(across: usize, down: usize) -> Self {
+        match (across, down) {
+            (8, 8) => Self::sized::<8, 8>(),
+            (8, 4) => Self::sized::<8, 4>(),
+            (8, 2) => Self::sized::<8, 2>(),
+            (8, 1) => Self::sized::<8, 1>(),
+            (4, 8) => Self::sized::<4, 8>(),
+            (4, 4) => Self::sized::<4, 4>(),
+            (4, 2) => Self::sized::<4, 2>(),
+            (4, 1) => Self::sized::<4, 1>(),
+            (2, 8) => Self::sized::<2, 8>(),
+            (2, 4) => Self::sized::<2, 4>(),
+            (2, 2) => Self::sized::<2, 2>(),
+            (2, 1) => Self::sized::<2, 1>(),
+            (1, 8) => Self::sized::<1, 8>(),
+            (1, 4) => Self::sized::<1, 4>(),
+            (1, 2) => Self::sized::<1, 2>(),
+            _ => Self::sized::<1, 1>(),
+        }
+    }
+
+    fn sized<const ACROSS: usize, const DOWN: usize>() -> Self {
+        Self { transform: transform::<ACROSS, DOWN>, fill: fill::<ACROSS, DOWN> }
     }
 }
 
@@ -128,8 +140,18 @@ fn transform<const ACROSS: usize, const DOWN: usize>(sums: &mut Accumulators, sa
     }
     inverse_rows(&mut columns);
     for (y, line) in samples.chunks_mut(stride).take(DOWN).enumerate() {
-        for (sample, column) in line.iter_mut().zip(&columns) {
-            *sample = to_sample(column[y]);
+        if let Some(line) = line.first_chunk_mut::<ACROSS>() {
+            for (sample, column) in line.iter_mut().zip(&columns) {
+                *sample = to_sample(column[y]);
+            }
+        }
+    }
+}
+
+fn fill<const ACROSS: usize, const DOWN: usize>(sample: u8, samples: &mut [u8], stride: usize) {
+    for line in samples.chunks_mut(stride).take(DOWN) {
+        if let Some(line) = line.first_chunk_mut::<ACROSS>() {
+            *line = [sample; ACROSS];
         }
     }
 }
@@ -240,7 +262,7 @@ mod tests {
                         coefficients[usize::from(ZIGZAG[k as usize])] = f64::from(value * i32::from(quant[k as usize]));
                     }
                     let mut samples = [0u8; 80];
-                    inverse(across, down)(&mut sums, &mut samples, 10);
+                    (Inverse::new(across, down).transform)(&mut sums, &mut samples, 10);
                     let expected = reference(&coefficients, across, down);
                     for y in 0..down {
                         for x in 0..across {
@@ -264,7 +286,7 @@ mod tests {
             let mut sums = Accumulators::new();
             Weights::new(&quant, 4, 4).add(&mut sums, 0, dc);
             let mut samples = [0u8; 16];
-            inverse(4, 4)(&mut sums, &mut samples, 4);
+            (Inverse::new(4, 4).transform)(&mut sums, &mut samples, 4);
             assert_eq!(samples, [flat_sample(dc, 5); 16], "dc {dc}");
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::color;
 use crate::info::ColorModel;
-use crate::plan::Plan;
+use crate::plan::{ComponentPlan, Plan};
 
 /// One row of MCUs of the output.
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +124,7 @@ struct Spread {
 
 impl PixelAssembler {
     pub fn new(plan: &Plan, model: ColorModel) -> Self {
-        let spread = |component: &crate::plan::ComponentPlan| Spread {
+        let spread = |component: &ComponentPlan| Spread {
             samples_across: usize::from(component.sampling.horizontal) * component.across,
             pixels_across: plan.mcu_columns,
             samples_down: component.rows_per_strip,

@@ -244,6 +244,39 @@ fn what_is_no_jpeg_is_said() {
     assert!(matches!(eoi, Err(Error::Truncated { .. })));
 }
 
+/// An extended sequential file of 8 bits is read as a baseline one.
+#[test]
+fn extended_is_read_as_baseline() {
+    let baseline = Form::default().encode();
+    let mut extended = baseline.clone();
+    patch_frame(&mut extended, 1, 0xC1);
+    let decoder = Decoder::new(&extended).unwrap();
+    assert_eq!(decoder.info().kind, Kind::Extended);
+    let image = decoder.decode_to_image(Scale::Quarter).unwrap();
+    let expected = Decoder::new(&baseline).unwrap();
+    assert!(image == expected.decode_to_image(Scale::Quarter).unwrap());
+}
+
+#[test]
+fn plane_sizes_are_those_of_the_planes() {
+    let file = Form::default().encode();
+    let decoder = Decoder::new(&file).unwrap();
+    for (scale, chroma) in [(Scale::Eighth, (7, 4)), (Scale::Quarter, (25, 16)), (Scale::Half, (49, 31))] {
+        let sizes = decoder.plane_sizes(scale);
+        assert_eq!(sizes, [decoder.output_size(scale), chroma, chroma]);
+        let mut rows = [0; 3];
+        let outcome = decoder.decode_planes(scale, &mut |strip| {
+            for (plane, (rows, size)) in strip.planes.iter().zip(rows.iter_mut().zip(&sizes)) {
+                assert_eq!((plane.y, plane.width), (*rows, size.0));
+                *rows += plane.rows;
+            }
+            ControlFlow::Continue(())
+        });
+        assert!(outcome.unwrap().complete);
+        assert_eq!(rows.to_vec(), sizes.iter().map(|size| size.1).collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn headers_are_told() {
     let file = Form { sampling: SamplingFactor::F_2_1, ..Form::default() }.encode();

@@ -58,6 +58,14 @@ export function setImageLimit(limit) {
   images.path = imagesPath(limit);
 }
 
+/** Whether an upload to there would replace something. Asks for a login where uploading needs one. */
+export async function isTaken(path) {
+  const response = await fetch(withBucket(`api/v1/objects/${path}`), { cache: "no-store" });
+  const body = await response.json().catch(() => null);
+  if (!response.ok) throw new ServerError(response.status, body);
+  return body.exists;
+}
+
 /** Uploads one file. Returns what aborts it and a promise of the server's answer. */
 export function upload(path, file, { replace, onProgress }) {
   // fetch cannot tell how much has been sent; this can.

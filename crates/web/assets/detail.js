@@ -2,7 +2,7 @@
 
 import * as format from "./format.js";
 import { idOf } from "./gallery.js";
-import { revealWhenLoaded, setPlaceholder, setSources } from "./picture.js";
+import { clearSources, revealWhenLoaded, setLarge, setPlaceholder } from "./picture.js";
 
 const part = (name) => document.querySelector(`#detail-${name}`);
 const dialog = document.querySelector("#detail");
@@ -30,7 +30,7 @@ export function open(id) {
   openId = id;
   fill();
   if (!dialog.open) dialog.showModal();
-  part("text")?.scrollTo(0, 0);
+  part("text").scrollTo(0, 0);
 }
 
 /** Takes over a new list; the dialog follows when its photo has changed, and closes when it is gone. */
@@ -58,7 +58,9 @@ function fill() {
   const size = format.shownSize(image);
   picture.alt = format.fileName(image.key);
   setPlaceholder(stage.querySelector("canvas"), image);
-  setSources(picture, image, { displayWidth: stage.clientWidth || 800, upTo: 2600 });
+  if (image.state === "failed" && !image.variants.length) clearSources(picture);
+  else setLarge(picture, image);
+  part("stage-note").textContent = image.state === "processed" ? "" : STATES[image.state];
   part("back").disabled = index === 0;
   part("on").disabled = index === images.length - 1;
 
@@ -66,12 +68,12 @@ function fill() {
   part("address").textContent = `s3://${image.bucket}/${image.key}`;
   part("state").textContent = STATES[image.state] ?? image.state;
   part("state").dataset.state = image.state;
-  part("failures").replaceChildren(...(image.failures ?? []).map(({ rule, error }) => element("li", `Rule “${rule}”: ${error}`)));
+  part("failures").replaceChildren(...(image.failures ?? []).map(({ rule, error }) => element("li", `Rule “${rule}”: ${format.reason(image, error)}`)));
   part("variants").replaceChildren(...variantRows(image));
   rows(part("facts"), [
     ["Format", image.format && format.formatName(image.format)],
-    ["Size", size && format.dimensions(size.width, size.height)],
-    ["Bytes", `${format.bytes(image.size_bytes)} (${format.count(image.size_bytes)})`],
+    ["Pixels", size && format.dimensions(size.width, size.height)],
+    ["Length", image.size_bytes < 1000 ? format.bytes(image.size_bytes) : `${format.bytes(image.size_bytes)} (${format.count(image.size_bytes)} bytes)`],
     ["Uploaded", format.time(image.created_at ?? image.time)],
     ["Colour", image.color_space && `${{ ycbcr: "YCbCr", ycck: "YCCK" }[image.color_space] ?? image.color_space.toUpperCase()}, ${image.bit_depth} bits a channel`],
     ["Profile", image.icc_profile],

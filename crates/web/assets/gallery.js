@@ -1,15 +1,18 @@
 // The prints: one for each image, kept in step with what the server lists.
 
 import * as format from "./format.js";
-import { clearSources, ratioOf, revealWhenLoaded, setPlaceholder, setSources } from "./picture.js";
+import { clearSources, ratioOf, revealWhenLoaded, setPlaceholder, setPrint } from "./picture.js";
+import { keepInRows } from "./rows.js";
 
 const sheet = document.querySelector("#sheet");
 const template = document.querySelector("#print-template");
 
-/** Height of a row, as in the style sheet, to say how wide a print is shown. */
-const ROW_PX = 208;
+/** About the greatest height of a row, to say how wide a print is shown. */
+const ROW_PX = 260;
 
 const STATES = { pending: "being developed", processed: "developed", failed: "could not be developed" };
+
+const layOut = keepInRows(sheet);
 
 /** Prints on the sheet by image. */
 const prints = new Map();
@@ -31,12 +34,12 @@ function fill(print, image) {
   setPlaceholder(print.querySelector("canvas"), image);
   const picture = print.querySelector("img");
   if (image.state === "failed" && !image.variants.length) clearSources(picture);
-  else setSources(picture, image, { displayWidth: ratio * ROW_PX * 1.2, upTo: 1024 });
+  else setPrint(picture, image, ratio * ROW_PX);
 
   const size = format.shownSize(image);
   const facts = [size && format.dimensions(size.width, size.height), format.bytes(image.size_bytes)].filter(Boolean).join(" · ");
   const name = format.fileName(image.key);
-  const reason = image.failures?.[0]?.error;
+  const reason = format.reason(image);
   print.querySelector(".name").textContent = name;
   print.querySelector(".name").title = image.key;
   print.querySelector(".caption .fine").textContent = facts;
@@ -48,10 +51,12 @@ function fill(print, image) {
 export function show(images, onOpen) {
   const first = prints.size === 0;
   const wanted = new Set(images.map(idOf));
+  let changed = false;
   for (const [id, print] of prints) {
     if (!wanted.has(id)) {
       print.remove();
       prints.delete(id);
+      changed = true;
     }
   }
   let added = 0;
@@ -73,11 +78,13 @@ export function show(images, onOpen) {
     const written = JSON.stringify(image);
     if (print.dataset.written !== written) {
       print.dataset.written = written;
+      changed = true;
       fill(print, image);
     }
     const expected = before ? before.nextElementSibling : sheet.firstElementChild;
     if (expected !== print) sheet.insertBefore(print, expected);
     before = print;
   }
+  if (changed) layOut();
   return first ? 0 : added;
 }

@@ -6,8 +6,14 @@ import { paintThumbHash } from "./thumbhash.js";
 
 const DISPLAYABLE = new Set(["jpeg", "png", "webp", "gif", "avif"]);
 
-/** A source is shown itself only when nothing was made of it and it is no larger than this. */
-const LARGEST_SOURCE_BYTES = 4e6;
+/** A source is shown itself only when nothing better was made of it and it is no larger than this. */
+const LARGEST_SOURCE_BYTES = { print: 4e6, view: 25e6 };
+
+/** Variants wider than this are too much for a print on the sheet, and for one photo seen by itself. */
+const LARGEST_PRINT_PX = 1024;
+const LARGEST_VIEW_PX = 2600;
+/** A variant narrower than this is too little for one photo seen by itself. */
+const SMALLEST_VIEW_PX = 700;
 
 /** Proportions for a print, kept within what can stand in a row. */
 export function ratioOf(image) {
@@ -26,22 +32,39 @@ function candidates(image) {
 /** The addresses change with the version, so that a replaced photo is not taken from the browser's memory. */
 const address = (image, object) => downloadUrl(object, { v: image.etag });
 
-/** Gives an <img> its sources. `fit` limits the widths that come into question. */
-export function setSources(element, image, { displayWidth, upTo = Infinity }) {
+/** The source itself, where the browser can show it and it is no larger than that. */
+const sourceUpTo = (image, bytes) => (DISPLAYABLE.has(image.format) && image.size_bytes <= bytes ? image : undefined);
+
+/** Shows an image `width` pixels wide: the browser picks among the variants what suits its screen. */
+export function setPrint(element, image, width) {
   const options = candidates(image);
-  const fitting = options.filter((variant) => variant.width <= upTo);
-  const usable = fitting.length ? fitting : options.slice(0, 1);
-  const fallback = DISPLAYABLE.has(image.format) && image.size_bytes <= LARGEST_SOURCE_BYTES ? image : null;
-  const smallest = usable[0] ?? fallback;
-  if (!smallest) return clearSources(element);
-  const sources = usable.map((variant) => `${address(image, variant)} ${variant.width}w`);
-  const key = sources.join() || address(image, smallest);
-  if (element.dataset.sources === key) return;
-  element.dataset.sources = key;
+  const usable = options.filter((variant) => variant.width <= LARGEST_PRINT_PX);
+  const smallest = options[0] ?? sourceUpTo(image, LARGEST_SOURCE_BYTES.print);
+  setSources(element, smallest && address(image, smallest), usable.map((variant) => `${address(image, variant)} ${variant.width}w`).join(", "), width);
+}
+
+/** Shows an image as large as there is something sensible for it. */
+export function setLarge(element, image) {
+  const options = candidates(image);
+  const large = options.findLast((variant) => variant.width <= LARGEST_VIEW_PX) ?? options[0];
+  const source = sourceUpTo(image, LARGEST_SOURCE_BYTES.view);
+  const shown = large && (large.width >= SMALLEST_VIEW_PX || !source) ? large : source;
+  setSources(element, shown && address(image, shown), "", 0);
+}
+
+function setSources(element, address, set, width) {
+  if (!address) return clearSources(element);
+  const sources = set || address;
+  if (element.dataset.sources === sources) return;
+  element.dataset.sources = sources;
   element.classList.remove("shown");
-  element.sizes = `${Math.ceil(displayWidth)}px`;
-  element.srcset = sources.join(", ");
-  element.src = address(image, smallest);
+  if (set) {
+    element.sizes = `${Math.ceil(width)}px`;
+    element.srcset = set;
+  } else {
+    element.removeAttribute("srcset");
+  }
+  element.src = address;
 }
 
 export function clearSources(element) {

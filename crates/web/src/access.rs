@@ -17,6 +17,8 @@ pub(crate) enum Admission {
     Open,
     /// Whoever may read.
     Read,
+    /// Whoever may write; the route itself changes nothing.
+    Write,
     /// Whoever may write, and from no other web site.
     Upload,
 }
@@ -61,13 +63,15 @@ impl Guard {
                 (Caller::Stranger, Policy::Remote { anonymous_read: false, .. }) => return Err(WebError::SignIn),
                 (caller, _) => return Ok(caller),
             },
-            Admission::Upload => {
+            Admission::Write | Admission::Upload => {
                 if caller? == Caller::Stranger {
                     return Err(WebError::SignIn);
                 }
             }
         }
-        refuse_other_sites(request)?;
+        if admission == Admission::Upload {
+            refuse_other_sites(request)?;
+        }
         Ok(Caller::Known)
     }
 

@@ -24,6 +24,8 @@ mod query;
 mod routes;
 mod sign_in;
 mod statistics;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 pub use options::{Access, Credentials, Readiness, WebOptions};

@@ -32,7 +32,7 @@ const fn script(path: &'static str, content: &'static str) -> File {
     File { path, content_type: SCRIPT, content }
 }
 
-const FILES: [File; 11] = [
+const FILES: [File; 12] = [
     File { path: "/", content_type: HTML, content: include_str!("../assets/index.html") },
     File { path: "/assets/style.css", content_type: "text/css; charset=utf-8", content: include_str!("../assets/style.css") },
     File { path: "/assets/icon.svg", content_type: "image/svg+xml", content: include_str!("../assets/icon.svg") },
@@ -42,6 +42,7 @@ const FILES: [File; 11] = [
     script("/assets/format.js", include_str!("../assets/format.js")),
     script("/assets/gallery.js", include_str!("../assets/gallery.js")),
     script("/assets/picture.js", include_str!("../assets/picture.js")),
+    script("/assets/rows.js", include_str!("../assets/rows.js")),
     script("/assets/thumbhash.js", include_str!("../assets/thumbhash.js")),
     script("/assets/uploads.js", include_str!("../assets/uploads.js")),
 ];

@@ -27,7 +27,7 @@ pub(crate) struct Route {
 
 /// Every route there is.
 pub(crate) fn table() -> Vec<Route> {
-    use Admission::{Open, Read, Upload};
+    use Admission::{Open, Read, Upload, Write};
     let route = |path, admission, handler| Route { path, admission, handler };
     let mut table = vec![
         route("/healthz", Open, get(health::alive)),
@@ -39,6 +39,7 @@ pub(crate) fn table() -> Vec<Route> {
         route("/api/v1/server", Read, get(page::server)),
         route("/api/v1/images", Read, get(images::newest)),
         route("/api/v1/queue", Read, get(statistics::queue)),
+        route("/api/v1/objects/{*key}", Write, get(upload::inspect)),
         route("/api/v1/objects/{*key}", Upload, put(upload::object)),
     ];
     table.extend(page::files().map(|(path, handler)| route(path, Read, handler)));

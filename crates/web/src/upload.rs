@@ -26,12 +26,32 @@ struct Uploaded {
     state: Option<ImageState>,
 }
 
+/// `GET /api/v1/objects/{key}`: whether an upload would replace something. It asks for the same login as an upload, so
+/// that a browser asks for it before it sends a long body, not amidst of it.
+pub(crate) async fn inspect(State(web): State<Web>, uri: Uri) -> Result<Response, WebError> {
+    let object = addressed(&uri, &web.options)?;
+    let exists = exists(&web.store, &object).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(Inspected { object, exists })).into_response())
+}
+
+/// What is at the place of an upload.
+#[derive(Debug, Serialize)]
+struct Inspected {
+    #[serde(flatten)]
+    object: ObjectRef,
+    exists: bool,
+}
+
+/// The object that the path and the query name.
+fn addressed(uri: &Uri, options: &WebOptions) -> Result<ObjectRef, WebError> {
+    Ok(ObjectRef::new(bucket(query::<BucketQuery>(uri)?.bucket, options)?, object_key(uri.path(), "/api/v1/objects/")?))
+}
+
 /// `PUT /api/v1/objects/{key}`: stores the body as an object, with the same event as a PUT to the S3 gateway.
 ///
 /// `If-None-Match: *` stores it only when the key is free.
 pub(crate) async fn object(State(web): State<Web>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, WebError> {
-    let object =
-        ObjectRef::new(bucket(query::<BucketQuery>(&uri)?.bucket, &web.options)?, object_key(uri.path(), "/api/v1/objects/")?);
+    let object = addressed(&uri, &web.options)?;
     let precondition = only_if_free(&headers)?;
     // What can be refused is refused before the body is taken.
     refuse_too_large(&headers, &web.options)?;

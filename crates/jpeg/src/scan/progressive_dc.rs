@@ -11,7 +11,7 @@ use crate::bits::{BitReader, Buffer};
 use crate::block::{Fault, read_dc};
 use crate::huffman::DcTable;
 use crate::idct::flat_sample;
-use crate::markers::{Headers, Scan};
+use crate::markers::{Headers, Scan, Tables};
 use crate::plan::{Plan, ScanPlan};
 use crate::scan::sequential::BuiltTables;
 use crate::scan::{BlockCoder, MAX_SCANS, ScanSource, walk};
@@ -144,7 +144,7 @@ impl<'a> DcCoder<'a> {
         scan: &Scan,
         scan_plan: &ScanPlan,
         headers: &Headers,
-        tables: &crate::markers::Tables,
+        tables: &Tables,
         planes: &'a mut [DcPlane],
     ) -> Result<Self, Error> {
         let mut built = BuiltTables::new(tables, scan.data_start);

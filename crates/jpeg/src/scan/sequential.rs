@@ -7,7 +7,7 @@ use crate::Error;
 use crate::bits::{BitReader, Buffer};
 use crate::block::{Fault, read_ac, read_dc, skip_ac};
 use crate::huffman::{DcTable, SkipTable, ValueTable};
-use crate::idct::{Accumulators, Inverse, Weights, flat_sample, inverse};
+use crate::idct::{Accumulators, Inverse, Weights, flat_sample};
 use crate::markers::{FrameComponent, Scan, Tables};
 use crate::plan::{ComponentPlan, Plan, ScanPlan};
 use crate::scan::BlockCoder;
@@ -18,7 +18,7 @@ enum Ac {
     /// Blocks of one sample: they are passed over.
     Skip(Rc<SkipTable>),
     /// They are read, and transformed.
-    Read { table: Rc<ValueTable>, weights: Box<Weights>, inverse: Inverse },
+    Read { table: Rc<ValueTable>, weights: Box<Weights> },
 }
 
 /// One component of the scan.
@@ -27,6 +27,7 @@ struct Component {
     index: usize,
     dc: Rc<DcTable>,
     ac: Ac,
+    inverse: Inverse,
     /// Quantiser of the DC coefficient.
     quant: u16,
     /// The last DC coefficient.
@@ -74,11 +75,7 @@ where
             let ac = if across * down == 1 {
                 Ac::Skip(built.skip(part.ac_table)?)
             } else {
-                Ac::Read {
-                    table: built.value(part.ac_table)?,
-                    weights: Box::new(Weights::new(quant, across, down)),
-                    inverse: inverse(across, down),
-                }
+                Ac::Read { table: built.value(part.ac_table)?, weights: Box::new(Weights::new(quant, across, down)) }
             };
             components.push(Component {
                 index: part.index,
@@ -86,6 +83,7 @@ where
                 ac,
                 quant: quant[0],
                 prediction: 0,
+                inverse: Inverse::new(across, down),
                 across,
                 down,
                 stride,
@@ -115,11 +113,12 @@ where
                 plane[offset] = flat_sample(dc, component.quant);
                 skip_ac(reader, buffer, table)
             }
-            Ac::Read { table, weights, inverse } => {
+            Ac::Read { table, weights } => {
                 match read_ac(reader, buffer, table, weights, &mut self.sums) {
                     Ok(true) => {
                         weights.add(&mut self.sums, 0, dc);
-                        inverse(&mut self.sums, &mut plane[offset..], component.stride);
+                        let transform = component.inverse.transform;
+                        transform(&mut self.sums, &mut plane[offset..], component.stride);
                         Ok(())
                     }
                     Ok(false) => {
@@ -161,9 +160,7 @@ impl Component {
     /// Fills a block with the sample that its DC coefficient means.
     fn flatten(&self, plane: &mut [u8], offset: usize) {
         let sample = flat_sample(self.prediction, self.quant);
-        for line in plane[offset..].chunks_mut(self.stride).take(self.down) {
-            line[..self.across].fill(sample);
-        }
+        (self.inverse.fill)(sample, &mut plane[offset..], self.stride);
     }
 }
 

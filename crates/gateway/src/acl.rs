@@ -1,0 +1,36 @@
+//! What clients ask about access and tags: everything belongs to the one owner, nothing has tags.
+
+use crate::error::store_error;
+use crate::operations::{bucket_name, null_version, object_ref, owner};
+use minilab_embedded::Embedded;
+use s3s::dto::*;
+use s3s::{S3Request, S3Response, S3Result};
+
+fn full_control() -> Vec<Grant> {
+    let Owner { display_name, id } = owner();
+    let grantee = Grantee { display_name, id, email_address: None, type_: Type::from_static(Type::CANONICAL_USER), uri: None };
+    vec![Grant { grantee: Some(grantee), permission: Some(Permission::from_static(Permission::FULL_CONTROL)) }]
+}
+
+pub(crate) async fn of_bucket(store: &Embedded, request: S3Request<GetBucketAclInput>) -> S3Result<S3Response<GetBucketAclOutput>> {
+    store.bucket(&bucket_name(&request.input.bucket)?).await.map_err(store_error)?;
+    Ok(S3Response::new(GetBucketAclOutput { grants: Some(full_control()), owner: Some(owner()) }))
+}
+
+pub(crate) async fn of_object(store: &Embedded, request: S3Request<GetObjectAclInput>) -> S3Result<S3Response<GetObjectAclOutput>> {
+    let input = request.input;
+    null_version(input.version_id.as_deref())?;
+    store.object(&object_ref(&input.bucket, &input.key)?).await.map_err(store_error)?;
+    Ok(S3Response::new(GetObjectAclOutput { grants: Some(full_control()), owner: Some(owner()), request_charged: None }))
+}
+
+/// `aws s3 cp` asks for the tags of a large source before it copies it in parts.
+pub(crate) async fn tags_of_object(
+    store: &Embedded,
+    request: S3Request<GetObjectTaggingInput>,
+) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+    let input = request.input;
+    null_version(input.version_id.as_deref())?;
+    store.object(&object_ref(&input.bucket, &input.key)?).await.map_err(store_error)?;
+    Ok(S3Response::new(GetObjectTaggingOutput { tag_set: Vec::new(), version_id: None }))
+}
