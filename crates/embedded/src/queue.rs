@@ -211,25 +211,24 @@ impl JobState {
 
 /// Number of jobs by state.
 pub(crate) fn counts(connection: &Connection) -> Result<QueueCounts, EmbeddedError> {
-    let mut counts = QueueCounts::default();
-    let sql = "SELECT state, count(*) FROM job GROUP BY state";
-    for (state, count) in row::all(connection, sql, (), |row| Ok((row.get::<_, String>(0)?, row::unsigned(row, 1)?)))? {
-        match JobState::parse(&state) {
-            JobState::Ready => counts.ready = count,
-            JobState::Leased => counts.leased = count,
-            JobState::Waiting => counts.waiting = count,
-            JobState::Dead => counts.dead = count,
-        }
-    }
-    Ok(counts)
+    let sql = "SELECT (SELECT count(*) FROM job WHERE state = 'ready'), (SELECT count(*) FROM job WHERE state = 'leased'),
+                   (SELECT count(*) FROM job WHERE state = 'waiting'), (SELECT count(*) FROM job WHERE state = 'dead')";
+    let read = |row: &Row<'_>| {
+        let [ready, leased, waiting, dead] = [0, 1, 2, 3].map(|column| row::unsigned(row, column));
+        Ok(QueueCounts { ready: ready?, leased: leased?, waiting: waiting?, dead: dead? })
+    };
+    Ok(row::first(connection, sql, (), read)?.unwrap_or_default())
 }
 
 fn jobs(connection: &Connection, filter: JobFilter) -> Result<Vec<JobInfo>, EmbeddedError> {
-    let sql = "SELECT event, rule, action, id, state, created_ms, due_ms, attempt, attempts
-               FROM job JOIN event USING (sequencer) WHERE (?1 IS NULL OR state = ?1) AND id > ?2 ORDER BY id LIMIT ?3";
-    let state = filter.state.map(JobState::as_str);
+    // The state stands in the text, so that its index is used.
+    let state = filter.state.map(|state| format!("AND state = '{}'", state.as_str())).unwrap_or_default();
+    let sql = format!(
+        "SELECT event, rule, action, id, state, created_ms, due_ms, attempt, attempts
+         FROM job JOIN event USING (sequencer) WHERE id > ?1 {state} ORDER BY id LIMIT ?2"
+    );
     let max = i64::try_from(filter.max).unwrap_or(i64::MAX);
-    row::all(connection, sql, (state, filter.after.unwrap_or(0), max), |row| {
+    row::all(connection, &sql, (filter.after.unwrap_or(0), max), |row| {
         let job = read_job(row, 0)?;
         let state = JobState::parse(row.get_ref(4)?.as_str()?);
         Ok(JobInfo {

@@ -6,6 +6,13 @@ use crate::writer::Transaction;
 use minilab_model::{Action, Event, Job};
 use rusqlite::params;
 
+/// Events of an object before another one.
+pub(super) const OLDER: &str = "SELECT sequencer FROM event WHERE bucket = ?1 AND key = ?2 AND sequencer < ?3";
+/// Jobs of an event and rule that nobody works on. The plus keeps SQLite from going through all that are ready.
+pub(super) const DROP: &str = "DELETE FROM job WHERE sequencer = ?1 AND rule = ?2 AND +state IN ('ready', 'waiting')";
+/// An event without jobs.
+pub(super) const FORGET: &str = "DELETE FROM event WHERE sequencer = ?1 AND NOT EXISTS (SELECT 1 FROM job WHERE sequencer = ?1)";
+
 /// Asks the planner for an event's jobs and queues them. An event that no rule wants leaves nothing behind.
 pub(crate) fn emit(transaction: &mut Transaction<'_>, event: &Event) -> Result<(), EmbeddedError> {
     let jobs = transaction.plan(event);
@@ -38,20 +45,19 @@ pub(crate) fn enqueue(transaction: &mut Transaction<'_>, jobs: &[Job]) -> Result
 /// Drops jobs of the same rule for older versions that nobody is working on: they would find themselves superseded.
 fn drop_superseded(transaction: &Transaction<'_>, job: &Job) -> Result<(), EmbeddedError> {
     let object = job.event.object();
-    let sql = "DELETE FROM job WHERE rule = ?1 AND state IN ('ready', 'waiting') AND sequencer IN
-               (SELECT sequencer FROM event WHERE bucket = ?2 AND key = ?3 AND sequencer < ?4) RETURNING sequencer";
-    let parameters = params![job.rule, object.bucket.as_str(), key_bytes(&object), job.event.sequencer.0 as i64];
-    let dropped: Vec<i64> = transaction.all(sql, parameters, |row| row.get(0))?;
-    for sequencer in dropped {
-        forget_finished(transaction, sequencer)?;
+    let parameters = params![object.bucket.as_str(), key_bytes(&object), job.event.sequencer.0 as i64];
+    let older: Vec<i64> = transaction.all(OLDER, parameters, |row| row.get(0))?;
+    for sequencer in older {
+        if transaction.execute(DROP, params![sequencer, job.rule])? > 0 {
+            forget_finished(transaction, sequencer)?;
+        }
     }
     Ok(())
 }
 
 /// Forgets an event whose last job is over.
 pub(crate) fn forget_finished(transaction: &Transaction<'_>, sequencer: i64) -> Result<(), EmbeddedError> {
-    let sql = "DELETE FROM event WHERE sequencer = ?1 AND NOT EXISTS (SELECT 1 FROM job WHERE sequencer = ?1)";
-    transaction.execute(sql, [sequencer])?;
+    transaction.execute(FORGET, [sequencer])?;
     Ok(())
 }
 

@@ -58,6 +58,10 @@ impl Command for Enqueue {
     }
 }
 
+const READY: &str = "SELECT id FROM job WHERE state = 'ready' ORDER BY id LIMIT ?1";
+const WAITING: &str = "SELECT id FROM job WHERE state = 'waiting' AND due_ms <= ?2 ORDER BY due_ms LIMIT ?1";
+const LEASED: &str = "SELECT id FROM job WHERE state = 'leased' AND due_ms <= ?2 ORDER BY due_ms LIMIT ?1";
+
 pub(crate) struct Claim {
     pub(crate) max: usize,
     pub(crate) lease: Duration,
@@ -70,13 +74,10 @@ impl Command for Claim {
 
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Vec<LeasedJob>, EmbeddedError> {
         let now = transaction.now.as_millis();
-        let mut ids: Vec<i64> = Vec::new();
-        for sql in [
-            "SELECT id FROM job WHERE state = 'ready' AND ?1 = ?1 ORDER BY id LIMIT ?2",
-            "SELECT id FROM job WHERE state = 'waiting' AND due_ms <= ?1 ORDER BY due_ms LIMIT ?2",
-            "SELECT id FROM job WHERE state = 'leased' AND due_ms <= ?1 ORDER BY due_ms LIMIT ?2",
-        ] {
-            ids.extend(transaction.all(sql, (now, self.max as i64), |row| row.get::<_, i64>(0))?);
+        let max = i64::try_from(self.max).unwrap_or(i64::MAX);
+        let mut ids: Vec<i64> = transaction.all(READY, [max], |row| row.get(0))?;
+        for due in [WAITING, LEASED] {
+            ids.extend(transaction.all(due, (max, now), |row| row.get::<_, i64>(0))?);
         }
         // The oldest first, whatever kept it.
         ids.sort_unstable();
@@ -185,5 +186,49 @@ impl Command for DiscardJob {
 
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, EmbeddedError> {
         end_job(transaction, self.0)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::StoreLimits;
+    use minilab_model::{Event, EventKind, ObjectRef, Sequencer, Timestamp};
+    use rusqlite::{Connection, StatementStatus};
+    use std::sync::Arc;
+
+    fn job(sequencer: u64) -> Job {
+        let ObjectRef { bucket, key } = "photos/a".parse().unwrap();
+        let time = Timestamp::from_millis(0);
+        let (etag, kind) = (String::new(), EventKind::CreatedPut);
+        let event = Event { kind, bucket, key, sequencer: Sequencer(sequencer), etag, size_bytes: 0, time, request_id: None };
+        Job { event, rule: "r".to_owned(), action: Action::Process }
+    }
+
+    #[test]
+    fn the_queue_costs_the_same_for_many_jobs() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.set_prepared_statement_cache_capacity(100);
+        crate::schema::migrate(&mut connection, std::path::Path::new("memory")).unwrap();
+        let event = row::to_json(&job(7).event).unwrap();
+        let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+                    INSERT INTO job SELECT i, 'k' || i, i, 'r', 'process', 'ready', i, 0, 0, '[]', 0 FROM n";
+        connection.execute(fill, ()).unwrap();
+        let events = "INSERT INTO event SELECT sequencer, 'photos', CAST('b' || id AS BLOB), ?1 FROM job";
+        connection.execute(events, [event]).unwrap();
+
+        let (limits, now) = (StoreLimits::default(), Timestamp::from_millis(1_000_000));
+        let mut transaction = Transaction::new(&connection, Arc::new(|_| Vec::new()), &limits, now, 50_000);
+        Enqueue(vec![job(50_001)]).run(&mut transaction).unwrap();
+        Enqueue(vec![job(50_002)]).run(&mut transaction).unwrap();
+        let claimed = Claim { max: 3, lease: Duration::ZERO }.run(&mut transaction).unwrap();
+        assert_eq!(claimed.iter().map(|job| job.lease.job_id).collect::<Vec<_>>(), [1, 2, 3]);
+        for sql in [READY, WAITING, LEASED, event::OLDER, event::DROP, event::FORGET] {
+            let steps = connection.prepare_cached(sql).unwrap().get_status(StatementStatus::VmStep);
+            assert!((1..200).contains(&steps), "{steps} steps for {sql}");
+        }
+        let ready: i64 = connection.query_row("SELECT count(*) FROM job WHERE state = 'ready'", (), |row| row.get(0)).unwrap();
+        assert_eq!(ready, 50_000 + 1 - 3, "the newer job took the place of the older one");
     }
 }

@@ -92,8 +92,9 @@ pub(super) fn check_references(connection: &Connection, report: &mut FsckReport)
             report.serious(format!("object {object}"), problem);
         }
     }
-    let sql = "SELECT body.id, use_count, count(object.body_id) FROM body LEFT JOIN object ON object.body_id = body.id
-               GROUP BY body.id HAVING use_count <> count(object.body_id)";
+    let sql = "SELECT body.id, use_count, coalesce(found, 0) FROM body
+               LEFT JOIN (SELECT body_id, count(*) AS found FROM object GROUP BY body_id) ON body_id = body.id
+               WHERE use_count <> coalesce(found, 0)";
     let counts = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
     for (id, counted, found) in row::all(connection, sql, (), counts)? {
         report.serious(format!("body {id}"), format!("{found} objects share it, its row says {counted}"));

@@ -100,8 +100,11 @@ CREATE TABLE job (
     created_ms      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX job_event ON job (sequencer, rule);
+-- One for each state, so that no query for a few jobs goes through the many that are ready.
 CREATE INDEX job_ready ON job (id) WHERE state = 'ready';
-CREATE INDEX job_due ON job (state, due_ms);
+CREATE INDEX job_leased ON job (due_ms) WHERE state = 'leased';
+CREATE INDEX job_waiting ON job (due_ms) WHERE state = 'waiting';
+CREATE INDEX job_dead ON job (due_ms) WHERE state = 'dead';
 
 -- Records of source images.
 CREATE TABLE image (

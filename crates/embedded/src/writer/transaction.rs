@@ -25,7 +25,7 @@ pub(super) struct Arrived {
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         connection: &'a Connection,
         planner: Planner,
         limits: &'a StoreLimits,
