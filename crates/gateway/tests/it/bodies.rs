@@ -81,8 +81,11 @@ async fn whoever_waits_to_be_asked_is_asked_or_told() {
     assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(b"hello").await.unwrap();
     assert_eq!(raw::read(stream).await.status, 200);
-    // Nobody asks for the body of what is refused.
-    assert_eq!(put("/missing/x").send(&server).await.refusal(), (404, "NoSuchBucket"));
+    // Nobody asks for the body of what is refused. The connection cannot go on, and the answer says so.
+    let bytes = put("/missing/x").signed(&server).0;
+    let text = String::from_utf8(bytes).unwrap().replace("connection: close\r\n", "");
+    let refused = raw::exchange(&server, text.as_bytes()).await;
+    assert_eq!((refused.refusal(), refused.header("connection")), ((404, "NoSuchBucket"), Some("close")));
 }
 
 #[tokio::test]
