@@ -42,9 +42,12 @@ def test_another_site_cannot_upload_through_a_visitors_browser(serve, processed,
 
     def upload(key, headers):
         url = f"{server.web_url}/api/v1/objects/{key}"
+        headers = {"x-minilab-upload": "1", **headers}
         return requests.put(url, data=photos.jpeg(20, 20), headers=headers, timeout=30).status_code
 
     assert 400 <= upload("evil.jpg", FOREIGN[name]) < 500
+    # Without this header a browser would send a foreign page's request unasked.
+    assert 400 <= upload("evil.jpg", {"x-minilab-upload": None}) < 500
     # The page's own request differs in nothing else.
     assert 200 <= upload("good.jpg", {"Origin": server.web_url}) < 300
     processed(server, "good.jpg")

@@ -11,8 +11,8 @@ const say = (id, text) => {
   if (byId(id).textContent !== text) byId(id).textContent = text;
 };
 
-/** Between two looks while work is going on, when nothing happens, and when the server cannot be reached. */
-const PACE_MS = { busy: 1000, idle: 5000, down: 4000 };
+/** Between two looks: just after an upload, while work is going on, when nothing happens, when nobody answers. */
+const PACE_MS = { eager: 250, busy: 1000, idle: 5000, down: 4000 };
 const LIMITS = [60, 200];
 
 let limit = LIMITS[0];
@@ -30,10 +30,11 @@ async function look() {
   looking = true;
   lookAgain = false;
   let pace = PACE_MS.down;
+  const askedAt = performance.now();
   try {
     if (!api.server.value) await api.server.refresh().then(showServer);
     await Promise.all([api.images.refresh(), api.statistics.refresh(), api.queue.refresh()]);
-    pace = showAll() ? PACE_MS.busy : PACE_MS.idle;
+    pace = PACE_MS[showAll(askedAt)];
   } catch (error) {
     showStatus("down", error instanceof api.ServerError ? `The server says: ${error.message}` : "The server cannot be reached. Trying again…");
   } finally {
@@ -44,14 +45,14 @@ async function look() {
   else if (!document.hidden) timer = setTimeout(look, pace);
 }
 
-/** Shows what was found; says whether something is still going on. */
-function showAll() {
+/** Shows what was found; says how soon there is likely to be more. */
+function showAll(askedAt) {
   const { images, bucket } = api.images.value;
   const counts = api.queue.value;
   const open = counts.ready + counts.leased + counts.waiting;
   const added = gallery.show(images, detail.open);
   detail.update(images);
-  uploads.reconcile(images, open === 0);
+  uploads.reconcile(images, open === 0, askedAt);
   showStatistics(api.statistics.value);
 
   const pending = images.filter((image) => image.state === "pending").length;
@@ -62,7 +63,8 @@ function showAll() {
   if (counts.ready + counts.leased > 0) showStatus("busy", `Developing ${format.plural(Math.max(pending, 1), "photo", "photos")}`);
   else if (counts.waiting > 0) showStatus("busy", `${format.plural(counts.waiting, "job waits", "jobs wait")} for another try`);
   else showStatus("ready", "Ready");
-  return open > 0 || uploads.isBusy();
+  if (uploads.isExpectingSoon()) return "eager";
+  return open > 0 || uploads.isBusy() ? "busy" : "idle";
 }
 
 function showStatus(state, text) {

@@ -68,7 +68,7 @@ function fill() {
   part("address").textContent = `s3://${image.bucket}/${image.key}`;
   part("state").textContent = STATES[image.state] ?? image.state;
   part("state").dataset.state = image.state;
-  part("failures").replaceChildren(...(image.failures ?? []).map(({ rule, error }) => element("li", `Rule “${rule}”: ${error}`)));
+  part("failures").replaceChildren(...(image.failures ?? []).map(({ rule, error }) => element("li", `Rule “${rule}”: ${format.reason(image, error)}`)));
   part("variants").replaceChildren(...variantRows(image));
   rows(part("facts"), [
     ["Format", image.format && format.formatName(image.format)],

@@ -32,6 +32,12 @@ export const dimensions = (width, height) => `${number.format(width)} × ${numbe
 export const formatName = (format) =>
   ({ jpeg: "JPEG", png: "PNG", webp: "WebP", gif: "GIF", avif: "AVIF" })[format] ?? String(format);
 
+/** Why an image failed, without the part that names the image: whoever reads it sees which one it is. */
+export function reason(image, error = image.failures?.[0]?.error) {
+  const subject = `${image.bucket}/${image.key} cannot be processed: `;
+  return error?.startsWith(subject) ? error.slice(subject.length) : error;
+}
+
 export const fileName = (key) => key.slice(key.lastIndexOf("/") + 1) || key;
 
 /** Width and height as shown, which EXIF orientations 5 to 8 exchange. */
@@ -45,7 +51,7 @@ const EXIF = {
   camera_make: ["Camera maker"],
   camera_model: ["Camera"],
   lens_model: ["Lens"],
-  taken_at: ["Taken", (value) => String(value).replace("T", " ")],
+  taken_at: ["Taken", (value) => String(value).replace(/^([\d-]+)T([\d:]+)(?:\.\d+)?/, "$1 $2 ")],
   exposure_time_s: ["Exposure", (value) => (value > 0 && value < 0.5 ? `1/${number.format(Math.round(1 / value))} s` : `${value} s`)],
   f_number: ["Aperture", (value) => `f/${value}`],
   iso: ["ISO"],

@@ -39,7 +39,7 @@ function fill(print, image) {
   const size = format.shownSize(image);
   const facts = [size && format.dimensions(size.width, size.height), format.bytes(image.size_bytes)].filter(Boolean).join(" · ");
   const name = format.fileName(image.key);
-  const reason = image.failures?.[0]?.error;
+  const reason = format.reason(image);
   print.querySelector(".name").textContent = name;
   print.querySelector(".name").title = image.key;
   print.querySelector(".caption .fine").textContent = facts;

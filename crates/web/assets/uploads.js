@@ -5,6 +5,8 @@ import * as format from "./format.js";
 
 /** Uploads at a time: enough to fill a line, few enough that the first ones finish soon. */
 const AT_A_TIME = 3;
+/** Most photos are developed within this time. */
+const SOON_MS = 3000;
 /** A finished row stays this long, to be read. */
 const LINGER_MS = 5000;
 
@@ -32,6 +34,9 @@ export function configure(settings) {
 /** Whether something is on its way or waits for its prints. */
 export const isBusy = () => [...rows].some((row) => ["waiting", "sending", "developing"].includes(row.state));
 
+/** Whether something was stored a moment ago, so that its prints are due. */
+export const isExpectingSoon = () => [...rows].some((row) => row.state === "developing" && performance.now() - row.storedAt < SOON_MS);
+
 /** Takes files from the picker or from a drop. */
 export function add(files) {
   for (const file of files) {
@@ -44,15 +49,16 @@ export function add(files) {
   next();
 }
 
-/** Compares the rows with what the server lists: an image's state becomes its row's. */
-export function reconcile(images, queueIsEmpty) {
+/** Compares the rows with what the server lists: an image's state becomes its row's. What was asked for before a row's
+ *  file was stored says nothing about it; `askedAt` tells. */
+export function reconcile(images, queueIsEmpty, askedAt) {
   const byKey = new Map(images.map((image) => [image.key, image]));
   for (const row of rows) {
-    if (row.state !== "developing") continue;
+    if (row.state !== "developing" || askedAt < row.storedAt) continue;
     const image = byKey.get(row.key);
     const isThis = image && image.sequencer >= row.sequencer;
     if (isThis && image.state === "processed") row.done("Developed");
-    else if (isThis && image.state === "failed") row.fail(`Stored, but it could not be developed: ${image.failures?.[0]?.error ?? "no reason was given"}`);
+    else if (isThis && image.state === "failed") row.fail(`Stored, but it could not be developed: ${format.reason(image) ?? "no reason was given"}`);
     // Further down than the list reaches.
     else if (!isThis && queueIsEmpty) row.done("Stored");
   }
@@ -131,6 +137,7 @@ class Row {
       this.set("sending", "0 %", [["Cancel", abort]]);
       const stored = await done;
       this.sequencer = stored.sequencer;
+      this.storedAt = performance.now();
       if (stored.state === null) this.set("stored", "Stored. No rule picks it up, so no prints are made.", [["Dismiss", () => this.remove()]]);
       else this.set("developing", "Developing…");
       options.onStored();

@@ -6,6 +6,8 @@ use crate::fault::FaultPoint;
 use crate::health::StopSwitch;
 use minilab_model::Timestamp;
 use rusqlite::ffi;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::SystemTime;
 
 /// What an error of the index means for the store.
@@ -55,14 +57,11 @@ impl WriterThread {
         let planner = self.planner.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let now = Timestamp::from(SystemTime::now());
         let mut transaction = Transaction::new(&self.connection, planner, &self.limits, now, self.sequencer);
-        // Dropped before the transaction: when a command panics, the store is stopped before any file is removed.
-        let unwinding = StopOnUnwind { stop: &self.stop };
-
         let mut taken = Vec::with_capacity(batch.len());
         let mut waiting = batch.into_iter();
         let mut given_up = None;
         for mut queued in waiting.by_ref() {
-            match run_in_savepoint(queued.as_mut(), &mut transaction) {
+            match run_in_savepoint(queued.as_mut(), &mut transaction, &self.stop) {
                 Ok(()) => taken.push(queued),
                 Err(Undone::Command) => taken.push(queued),
                 Err(Undone::Transaction(error)) => {
@@ -72,7 +71,6 @@ impl WriterThread {
                 }
             }
         }
-        std::mem::forget(unwinding);
         let adopted = std::mem::take(&mut transaction.adopted);
         let arrived = transaction.arrived;
         let sequencer = transaction.sequencer;
@@ -157,13 +155,19 @@ enum Undone {
     Transaction(rusqlite::Error),
 }
 
-fn run_in_savepoint(queued: &mut dyn Queued, transaction: &mut Transaction<'_>) -> Result<(), Undone> {
+fn run_in_savepoint(queued: &mut dyn Queued, transaction: &mut Transaction<'_>, stop: &StopSwitch) -> Result<(), Undone> {
     let connection = transaction.connection();
     let control = |sql: &str| connection.prepare_cached(sql)?.execute(()).map(drop);
     control("SAVEPOINT command").map_err(Undone::Transaction)?;
     let adopted = transaction.adopted.len();
     let arrived = transaction.arrived;
-    let Err(undo) = queued.run(transaction) else {
+    let ran = catch_unwind(AssertUnwindSafe(|| queued.run(transaction)));
+    let ran = ran.unwrap_or_else(|panic| {
+        // Said before anything else unwinds: those who wait shall hear why.
+        stop.stop(format!("the writer panicked: {}", panic_message(panic.as_ref())));
+        resume_unwind(panic)
+    });
+    let Err(undo) = ran else {
         return control("RELEASE command").map_err(Undone::Transaction);
     };
     if let Some(error) = undo.sqlite {
@@ -179,12 +183,7 @@ fn run_in_savepoint(queued: &mut dyn Queued, transaction: &mut Transaction<'_>) 
     Err(Undone::Command)
 }
 
-struct StopOnUnwind<'a> {
-    stop: &'a StopSwitch,
-}
-
-impl Drop for StopOnUnwind<'_> {
-    fn drop(&mut self) {
-        self.stop.stop("the writer panicked");
-    }
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

@@ -1,3 +1,4 @@
+use super::batch::panic_message;
 use super::{Durability, Queued};
 use crate::health::{DiskGauge, StopSwitch};
 use crate::lock::DirectoryLock;
@@ -84,10 +85,7 @@ pub(crate) fn start(setup: WriterSetup, receiver: mpsc::Receiver<Box<dyn Queued>
         };
         let worked = std::panic::catch_unwind(AssertUnwindSafe(|| writer.work(receiver)));
         if let Err(panic) = worked {
-            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-            stop.stop("the writer panicked");
-            tracing::error!(message, "the writer panicked");
+            stop.stop(format!("the writer panicked: {}", panic_message(panic.as_ref())));
         }
     })
 }

@@ -62,14 +62,19 @@ fn first_frame(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> R
     let image = still(&frame.file, frame.width, frame.height)?;
     let mut sink = RowSink::<u8>::new(size(header), Layout::Rgba, options.shrink, options.deadline);
     let mut row = vec![0; header.width as usize * 4];
-    let (left, length) = (frame.x as usize * 4, frame.width as usize * 4);
-    let mut frame_rows = image.chunks_exact(length);
+    let left = frame.x as usize * 4;
+    // A lossless frame knows by itself whether it has alpha, so either can come.
+    let channels = if image.is_alpha() { 4 } else { 3 };
+    let mut frame_rows = image.chunks_exact(frame.width as usize * channels);
     for y in 0..header.height {
         row.fill(0);
         if y >= frame.y
             && let Some(pixels) = frame_rows.next()
         {
-            row[left..left + length].copy_from_slice(pixels);
+            for (target, pixel) in row[left..].chunks_exact_mut(4).zip(pixels.chunks_exact(channels)) {
+                target[3] = u8::MAX;
+                target[..channels].copy_from_slice(pixel);
+            }
         }
         sink.push(&row)?;
     }

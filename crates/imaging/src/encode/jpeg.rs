@@ -19,9 +19,10 @@ pub(super) fn encode(picture: &Picture, quality: u8) -> Result<Vec<u8>, String> 
     let mut encoder = Encoder::new(&mut output, quality);
     let sampling = if quality < FULL_CHROMA_QUALITY { SamplingFactor::F_2_2 } else { SamplingFactor::F_1_1 };
     encoder.set_sampling_factor(sampling);
-    // The default takes one pixel of four, which makes coloured edges jump.
+    // The default takes one pixel of four, which makes coloured edges jump. The mean costs a tenth more time.
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
-    encoder.set_optimized_huffman_tables(true);
+    // Huffman tables of its own would make a file 2% smaller and take three times as long (512×512 photographs).
+    encoder.set_optimized_huffman_tables(false);
     encoder.encode(&samples, width, height, color_type).map_err(|error| error.to_string())?;
     Ok(output)
 }

@@ -21,7 +21,8 @@ pub(super) fn encode(picture: &Picture) -> Result<Vec<u8>, String> {
     let mut encoder = Encoder::new(&mut output, picture.size.width, picture.size.height);
     encoder.set_color(color_type);
     encoder.set_depth(depth);
-    encoder.set_compression(Compression::Balanced);
+    // fdeflate. The next level takes 60 times as long and makes a 512×512 photograph 1% smaller or 2% larger.
+    encoder.set_compression(Compression::Fast);
     encoder.set_filter(Filter::Adaptive);
     let mut writer = encoder.write_header().map_err(|error| error.to_string())?;
     writer.write_image_data(&samples).map_err(|error| error.to_string())?;

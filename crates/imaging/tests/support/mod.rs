@@ -7,7 +7,12 @@ use std::path::Path;
 
 /// The bytes of a file in `testdata/formats`.
 pub fn source(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/formats").join(name);
+    testdata(&format!("formats/{name}"))
+}
+
+/// The bytes of a file in `testdata`.
+pub fn testdata(path: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(path);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Print what image files say of themselves. Exit code 1 when any cannot be read.
+/// Print what image files say of themselves. What cannot be read is named on stderr, and the exit code is 1 then.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Image files
@@ -20,43 +20,38 @@ pub struct Args {
     gps: bool,
 }
 
+/// What is printed of a file.
 #[derive(Serialize)]
 struct Line<'a> {
     file: &'a Path,
     #[serde(flatten)]
-    found: Found,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Found {
-    Image {
-        #[serde(flatten)]
-        metadata: Box<ImageMetadata>,
-        size_bytes: u64,
-        sha256: String,
-    },
-    Error {
-        error: String,
-    },
+    metadata: ImageMetadata,
+    size_bytes: u64,
+    sha256: String,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut all_well = true;
+    let mut code = ExitCode::SUCCESS;
     let mut out = std::io::stdout().lock();
     for file in &args.files {
-        let found = inspect(file, args.gps).unwrap_or_else(|error| Found::Error { error: one_line(error.as_ref()) });
-        all_well &= matches!(found, Found::Image { .. });
-        serde_json::to_writer(&mut out, &Line { file, found })?;
-        writeln!(out)?;
+        match inspect(file, args.gps) {
+            Ok(line) => {
+                serde_json::to_writer(&mut out, &line)?;
+                writeln!(out)?;
+            }
+            Err(error) => {
+                eprintln!("{}: {}", file.display(), one_line(error.as_ref()));
+                code = ExitCode::FAILURE;
+            }
+        }
     }
-    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(code)
 }
 
-fn inspect(file: &Path, record_gps: bool) -> anyhow::Result<Found> {
+fn inspect(file: &Path, record_gps: bool) -> anyhow::Result<Line<'_>> {
     let limits = Limits::default();
     let bytes = super::develop::read_source(file, limits.decode.source_bytes)?;
     let options = RenderOptions { limits: &limits, record_gps, deadline: None };
-    let metadata = Box::new(minilab_imaging::inspect(&bytes, &options)?);
-    Ok(Found::Image { metadata, size_bytes: bytes.len() as u64, sha256: hex::encode(Sha256::digest(&bytes)) })
+    let metadata = minilab_imaging::inspect(&bytes, &options)?;
+    Ok(Line { file, metadata, size_bytes: bytes.len() as u64, sha256: hex::encode(Sha256::digest(&bytes)) })
 }

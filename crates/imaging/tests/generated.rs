@@ -1,0 +1,231 @@
+//! Kinds of files that are made here, by encoders or by hand, because no file of `testdata` has them.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use jpeg_encoder::ColorType;
+use minilab_model::{ColorSpace, Fit};
+use moxcms::ColorProfile;
+use std::borrow::Cow;
+use support::{Pixels, into_box, pixels, png, run};
+
+fn jpeg(samples: &[u8], side: u16, color: ColorType, profile: Option<&[u8]>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 100);
+    if let Some(profile) = profile {
+        encoder.add_icc_profile(profile).unwrap();
+    }
+    encoder.encode(samples, side, side, color).unwrap();
+    bytes
+}
+
+fn check_near(found: &Pixels, expected: &[u8], tolerance: u8) {
+    let pixel = found.at(found.width / 2, found.height / 2);
+    let near = pixel.len() == expected.len() && pixel.iter().zip(expected).all(|(a, b)| a.abs_diff(*b) <= tolerance);
+    assert!(near, "{pixel:?} is not {expected:?}");
+}
+
+/// The encoder takes ink from 0 (none) to 255 and stores it inverted, as Adobe does.
+#[test]
+fn inks_become_colours() {
+    let check = |inks: [u8; 4], expected: [u8; 3]| {
+        for (color, space) in [(ColorType::Cmyk, ColorSpace::Cmyk), (ColorType::CmykAsYcck, ColorSpace::Ycck)] {
+            let bytes = jpeg(&inks.repeat(256), 16, color, None);
+            assert_eq!(run(&bytes, &[]).unwrap().metadata.color_space, space);
+            check_near(&pixels(&bytes, &png(&[])), &expected, 3);
+        }
+    };
+    check([0, 0, 0, 0], [255, 255, 255]);
+    check([0, 0, 0, 255], [0, 0, 0]);
+    check([255, 0, 0, 0], [0, 255, 255]);
+    check([0, 0, 255, 0], [255, 255, 0]);
+    check([0, 255, 0, 127], [128, 0, 128]);
+}
+
+/// The smallest CMYK profile: an 8-bit table (ICC.1, 10.11) of 2×2×2×2 points into Lab. Inks here make no colour: the
+/// lightness is 100, less 20 for each of cyan, magenta and yellow, and 0 with black.
+fn cmyk_profile() -> Vec<u8> {
+    let mut table = Vec::new();
+    table.extend_from_slice(b"mft1\0\0\0\0");
+    table.extend_from_slice(&[4, 3, 2, 0]);
+    for row in [[1_i32, 0, 0], [0, 1, 0], [0, 0, 1]] {
+        row.iter().for_each(|value| table.extend_from_slice(&(value << 16).to_be_bytes()));
+    }
+    let line: Vec<u8> = (0..=255).collect();
+    (0..4).for_each(|_| table.extend_from_slice(&line));
+    for point in 0..16_u8 {
+        let inks = (point >> 3 & 1) + (point >> 2 & 1) + (point >> 1 & 1);
+        let lightness = if point & 1 == 1 { 0 } else { 255 - inks * 51 };
+        table.extend_from_slice(&[lightness, 128, 128]);
+    }
+    (0..3).for_each(|_| table.extend_from_slice(&line));
+
+    let tags: [(&[u8; 4], Vec<u8>); 2] = [(b"A2B0", table), (b"wtpt", white_point())];
+    let mut data = Vec::new();
+    let mut directory = (tags.len() as u32).to_be_bytes().to_vec();
+    let start = 128 + 4 + tags.len() * 12;
+    for (name, tag) in &tags {
+        directory.extend_from_slice(*name);
+        directory.extend_from_slice(&((start + data.len()) as u32).to_be_bytes());
+        directory.extend_from_slice(&(tag.len() as u32).to_be_bytes());
+        data.extend_from_slice(tag);
+        data.resize(data.len().next_multiple_of(4), 0);
+    }
+    let mut profile = vec![0_u8; 128];
+    profile[8] = 2;
+    profile[12..24].copy_from_slice(b"prtrCMYKLab ");
+    profile[36..40].copy_from_slice(b"acsp");
+    profile[68..80].copy_from_slice(&white_point()[8..]);
+    profile.extend_from_slice(&directory);
+    profile.extend_from_slice(&data);
+    let length = profile.len() as u32;
+    profile[..4].copy_from_slice(&length.to_be_bytes());
+    profile
+}
+
+/// D50 as an `XYZ ` tag.
+fn white_point() -> Vec<u8> {
+    let mut tag = b"XYZ \0\0\0\0".to_vec();
+    [0xf6d6_u32, 0x1_0000, 0xd32d].iter().for_each(|value| tag.extend_from_slice(&value.to_be_bytes()));
+    tag
+}
+
+#[test]
+fn inks_follow_their_profile() {
+    let profile = cmyk_profile();
+    let check = |inks: [u8; 4], expected: [u8; 3]| {
+        for color in [ColorType::Cmyk, ColorType::CmykAsYcck] {
+            let bytes = jpeg(&inks.repeat(256), 16, color, Some(&profile));
+            check_near(&pixels(&bytes, &png(&[])), &expected, 4);
+        }
+    };
+    // L* of 100, 80, 60, 40 and 0 as sRGB grey.
+    check([0, 0, 0, 0], [255, 255, 255]);
+    check([255, 0, 0, 0], [198, 198, 198]);
+    check([0, 255, 255, 0], [145, 145, 145]);
+    check([255, 255, 255, 0], [94, 94, 94]);
+    check([0, 0, 0, 255], [0, 0, 0]);
+}
+
+fn png_file(width: u32, color: png::ColorType, depth: png::BitDepth, samples: &[u8], profile: Option<Vec<u8>>) -> Vec<u8> {
+    let bits = color.samples() * if depth == png::BitDepth::Sixteen { 16 } else { 8 };
+    let mut info = png::Info::with_size(width, (samples.len() * 8 / bits / width as usize) as u32);
+    info.color_type = color;
+    info.bit_depth = depth;
+    info.icc_profile = profile.map(Cow::Owned);
+    let mut bytes = Vec::new();
+    let mut writer = png::Encoder::with_info(&mut bytes, info).unwrap().write_header().unwrap();
+    writer.write_image_data(samples).unwrap();
+    writer.finish().unwrap();
+    bytes
+}
+
+#[test]
+fn grey_follows_its_profile() {
+    let profile = ColorProfile::new_gray_with_gamma(1.0).encode().unwrap();
+    let eight = png_file(2, png::ColorType::Grayscale, png::BitDepth::Eight, &[128; 4], Some(profile.clone()));
+    let found = pixels(&eight, &png(&[]));
+    assert_eq!(found.channels, 1);
+    check_near(&found, &[188], 1);
+    let samples = 32_768_u16.to_be_bytes().repeat(4);
+    let sixteen = png_file(2, png::ColorType::Grayscale, png::BitDepth::Sixteen, &samples, Some(profile));
+    check_near(&pixels(&sixteen, &png(&[])), &[188], 1);
+}
+
+#[test]
+fn a_profile_bomb_is_refused() {
+    let bytes = png_file(1, png::ColorType::Grayscale, png::BitDepth::Eight, &[0], Some(vec![0; 5 << 20]));
+    assert!(bytes.len() < 100_000);
+    let error = run(&bytes, &[]).unwrap_err();
+    assert_eq!(error.to_string(), "the image has 4,194,305 bytes of colour profile; the limit is 4,194,304");
+}
+
+/// A RIFF chunk.
+fn chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    let mut bytes = name.to_vec();
+    bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(body);
+    bytes.resize(bytes.len().next_multiple_of(2), 0);
+    bytes
+}
+
+/// An animation on an 8×6 canvas (RFC 9649, 2.7.1): each frame is 4×2 pixels of one colour at (2, 4).
+fn animated_webp(colors: &[[u8; 4]]) -> Vec<u8> {
+    let mut body = b"WEBP".to_vec();
+    body.extend(chunk(b"VP8X", &[0x12, 0, 0, 0, 7, 0, 0, 5, 0, 0]));
+    body.extend(chunk(b"ANIM", &[0, 0, 0, 0, 0, 0]));
+    for color in colors {
+        let still = webp::Encoder::from_rgba(&color.repeat(8), 4, 2).encode_lossless();
+        let mut frame = vec![1, 0, 0, 2, 0, 0, 3, 0, 0, 1, 0, 0, 100, 0, 0, 0];
+        frame.extend_from_slice(&still[12..]);
+        body.extend(chunk(b"ANMF", &frame));
+    }
+    chunk(b"RIFF", &body)
+}
+
+#[test]
+fn the_first_frame_of_an_animation_is_taken() {
+    let bytes = animated_webp(&[[200, 100, 0, 255], [0, 0, 200, 255]]);
+    let found = pixels(&bytes, &png(&[]));
+    assert_eq!((found.width, found.height), (8, 6));
+    assert_eq!((found.at(2, 4), found.at(5, 5)), (&[200, 100, 0, 255][..], &[200, 100, 0, 255][..]));
+    assert_eq!((found.at(1, 4), found.at(2, 3), found.at(6, 5)), (&[0; 4][..], &[0; 4][..], &[0; 4][..]));
+    // All of the frames must be there to the last byte, though the first is enough to look at.
+    assert!(run(&bytes[..bytes.len() - 2], &[]).is_err());
+
+    let mut gif_bytes = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut gif_bytes, 6, 4, &[10, 20, 30, 200, 0, 0]).unwrap();
+    let frame = |value: u8, left| gif::Frame {
+        width: 2,
+        height: 2,
+        left,
+        top: 1,
+        buffer: Cow::Owned(vec![value; 4]),
+        ..gif::Frame::default()
+    };
+    encoder.write_frame(&frame(1, 3)).unwrap();
+    encoder.write_frame(&frame(0, 0)).unwrap();
+    drop(encoder);
+    let found = pixels(&gif_bytes, &png(&[]));
+    assert_eq!(
+        (found.at(3, 1), found.at(4, 2), found.at(2, 1), found.at(0, 0)),
+        (&[200, 0, 0, 255][..], &[200, 0, 0, 255][..], &[0; 4][..], &[0; 4][..])
+    );
+}
+
+#[test]
+fn changed_animations_never_panic() {
+    let bytes = animated_webp(&[[200, 100, 0, 255], [0, 0, 200, 90]]);
+    for at in 0..bytes.len() {
+        for value in [0, 1, 0x7f, 0xff] {
+            let mut changed = bytes.clone();
+            changed[at] = value;
+            if let Err(error) = run(&changed, &[]) {
+                assert!(!error.to_string().contains("broke the decoder"), "{at} {value}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_animated_png_shows_its_first_image() {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 2, 2);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_animated(2, 0).unwrap();
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&[9; 12]).unwrap();
+    writer.write_image_data(&[200; 12]).unwrap();
+    writer.finish().unwrap();
+    check_near(&pixels(&bytes, &png(&[])), &[9, 9, 9], 0);
+}
+
+/// 16,383 pixels is the longest side that may be made, of all formats.
+#[test]
+fn long_sides_are_written() {
+    let bytes = png_file(16_383, png::ColorType::Grayscale, png::BitDepth::Eight, &[77; 16_383 * 2], None);
+    for format in [minilab_model::OutputFormat::Jpeg, minilab_model::OutputFormat::Png, minilab_model::OutputFormat::Webp] {
+        let variant = minilab_model::VariantSpec { format, ..png(&[into_box(16_383, 2, Fit::Inside)]) };
+        assert_eq!(run(&bytes, &[variant]).unwrap().outputs[0].width, 16_383);
+    }
+}
