@@ -82,11 +82,7 @@ fn list(connection: &Connection, query: &ListQuery) -> Result<ListPage, Embedded
     }
     let mut start = rollup.start(query.after.as_ref());
     let end = successor(&query.prefix);
-    let sql = format!(
-        "SELECT {INFO_COLUMNS} FROM object JOIN body ON body.id = object.body_id
-         WHERE bucket_id = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
+    let mut statement = connection.prepare_cached(&rows_sql())?;
     let mut last = None;
     // Each round reads rows until a common prefix, and the next starts behind all keys that share it.
     loop {
@@ -113,6 +109,13 @@ fn list(connection: &Connection, query: &ListQuery) -> Result<ListPage, Embedded
             None => return Ok(page),
         }
     }
+}
+
+fn rows_sql() -> String {
+    format!(
+        "SELECT {INFO_COLUMNS} FROM object JOIN body ON body.id = object.body_id
+         WHERE bucket_id = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key"
+    )
 }
 
 /// How keys are gathered under common prefixes.
@@ -154,8 +157,48 @@ pub(crate) fn successor(prefix: &str) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use rusqlite::StatementStatus;
+
+    /// How many steps SQLite's machine takes for a page, and the page.
+    fn cost(connection: &Connection, query: &ListQuery) -> (i32, ListPage) {
+        let page = list(connection, query).unwrap();
+        (connection.prepare_cached(&rows_sql()).unwrap().reset_status(StatementStatus::VmStep), page)
+    }
+
+    #[test]
+    fn a_page_costs_by_what_it_shows() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        crate::schema::migrate(&mut connection, std::path::Path::new("memory")).unwrap();
+        connection.execute("INSERT INTO bucket VALUES (1, 'photos', 0)", ()).unwrap();
+        connection.execute("INSERT INTO body VALUES (1, 0, NULL, 200003, 0, NULL, x'')", ()).unwrap();
+        let fill = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 199999)
+                    INSERT INTO object SELECT 1, CAST(printf('a/%06d', i) AS BLOB), i, 'e', 0, 0, 1, '{}', NULL, 0, NULL, NULL, NULL, NULL FROM n";
+        connection.execute(fill, ()).unwrap();
+        for key in ["A", "b/1", "c"] {
+            let insert = "INSERT INTO object SELECT 1, CAST(?1 AS BLOB), 0, 'e', 0, 0, 1, '{}', NULL, 0, NULL, NULL, NULL, NULL";
+            connection.execute(insert, [key]).unwrap();
+        }
+        let query = |prefix: &str, delimiter: Option<&str>, after, max| ListQuery {
+            bucket: BucketName::new("photos").unwrap(),
+            prefix: prefix.to_owned(),
+            delimiter: delimiter.map(str::to_owned),
+            after,
+            max,
+        };
+        let (steps, page) = cost(&connection, &query("", Some("/"), None, 1000));
+        let keys: Vec<_> = page.entries.iter().map(|info| info.object.key.as_str()).collect();
+        assert_eq!((keys, page.common_prefixes), (vec!["A", "c"], vec!["a/".to_owned(), "b/".to_owned()]));
+        assert!(steps < 1000, "{steps} steps for 4 entries");
+        let (steps, page) = cost(&connection, &query("a/", Some("/"), Some(ListCursor::Key("a/150000".to_owned())), 10));
+        assert_eq!(page.entries[0].object.key.as_str(), "a/150001");
+        assert!(steps < 1000, "{steps} steps for 10 entries");
+        let (all, page) = cost(&connection, &query("a/", None, None, 10_000));
+        assert_eq!(page.entries.len(), 10_000);
+        assert!(all > 100_000, "the counter counts");
+    }
 
     #[test]
     fn a_marker_within_a_common_prefix_stands_for_all_of_it() {

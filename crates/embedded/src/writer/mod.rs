@@ -44,11 +44,13 @@ pub(crate) enum Patience {
     Wait,
 }
 
+type Sender = mpsc::Sender<Box<dyn Queued>>;
+
 /// Sends commands to the writer.
 #[derive(Clone)]
 pub(crate) struct Writer {
     /// Gone once the store is closed: the channel then ends when its last command is done.
-    sender: Arc<RwLock<Option<mpsc::Sender<Box<dyn Queued>>>>>,
+    sender: Arc<RwLock<Option<Sender>>>,
     stop: Arc<StopSwitch>,
 }
 
@@ -61,7 +63,7 @@ impl Writer {
     /// Has a command carried out. Once it is in the channel it runs to its end, whether or not the answer is waited for.
     pub(crate) async fn run<C: Command>(&self, command: C, patience: Patience) -> Result<C::Output, EmbeddedError> {
         let sender = self.sender()?;
-        let (queued, answer) = Waiting::new(command);
+        let (queued, answer) = Waiting::queue(command);
         match patience {
             Patience::Refuse => sender.try_send(queued).map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => EmbeddedError::Busy,
@@ -76,7 +78,7 @@ impl Writer {
     /// Has a command carried out, from a thread that is no runtime's.
     pub(crate) fn run_blocking<C: Command>(&self, command: C) -> Result<C::Output, EmbeddedError> {
         let sender = self.sender()?;
-        let (queued, answer) = Waiting::new(command);
+        let (queued, answer) = Waiting::queue(command);
         sender.blocking_send(queued).map_err(|_| self.stop.error())?;
         drop(sender);
         answer.blocking_recv().unwrap_or_else(|_| Err(self.stop.error()))
@@ -87,7 +89,7 @@ impl Writer {
         *self.sender.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn sender(&self) -> Result<mpsc::Sender<Box<dyn Queued>>, EmbeddedError> {
+    fn sender(&self) -> Result<Sender, EmbeddedError> {
         self.stop.check()?;
         let sender = self.sender.read().unwrap_or_else(PoisonError::into_inner).clone();
         sender.ok_or_else(|| EmbeddedError::Stopped { reason: CLOSED.to_owned() })
@@ -122,7 +124,8 @@ struct Waiting<C: Command> {
 type Answer<C> = oneshot::Receiver<Result<<C as Command>::Output, EmbeddedError>>;
 
 impl<C: Command> Waiting<C> {
-    fn new(command: C) -> (Box<dyn Queued>, Answer<C>) {
+    /// The command as it is sent, and where its answer comes.
+    fn queue(command: C) -> (Box<dyn Queued>, Answer<C>) {
         let (answer, receiver) = oneshot::channel();
         (Box::new(Self { command, outcome: None, answer }), receiver)
     }

@@ -23,7 +23,16 @@ impl Fixture {
     }
 
     pub async fn with(limits: StoreLimits) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), limits).await
+    }
+
+    /// A store on a file system that forgets, where there is one: for tests of many writes that lose no power.
+    pub async fn in_memory() -> Self {
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Self::within(directory.unwrap(), limits()).await
+    }
+
+    async fn within(directory: TempDir, limits: StoreLimits) -> Self {
         let faults = Faults::default();
         let store = Embedded::open_with_faults(options(&directory, limits), faults.clone()).unwrap();
         for name in ["photos", "prints"] {
