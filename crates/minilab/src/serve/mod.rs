@@ -12,7 +12,7 @@ use crate::config::Config;
 use anyhow::Context;
 use axum::extract::ConnectInfo;
 use dispatcher::Dispatcher;
-use minilab_embedded::{Embedded, OpenOptions};
+use minilab_embedded::{Embedded, Health, OpenOptions};
 use minilab_gateway::GatewayOptions;
 use minilab_model::BucketName;
 use minilab_pipeline::{CpuPool, CpuPoolOptions, Worker, WorkerOptions, job};
@@ -153,6 +153,11 @@ fn serve_web(
             minilab_web::Credentials { access_key: credentials.access_key.clone(), secret_key: credentials.secret_key.clone() };
         options.access = minilab_web::Access::Remote { anonymous_read: config.server.anonymous_read, credentials: vec![pair] };
     }
+    let stopping = stop.clone();
+    options.readiness = Arc::new(move || match *stopping.borrow() {
+        false => Health::Ready,
+        true => Health::NotReady { reason: "the server is stopping".to_owned() },
+    });
     let router = minilab_web::router(store.clone(), options);
     let handler = move |request: hyper::Request<hyper::body::Incoming>, peer: SocketAddr| {
         let mut request = request.map(axum::body::Body::new);

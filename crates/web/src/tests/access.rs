@@ -63,6 +63,16 @@ fn ask(route: &Route, caller: Caller) -> Request<Body> {
     request.header("x-minilab-upload", "1").body(Body::from("x")).unwrap()
 }
 
+#[test]
+fn few_routes_are_open() {
+    let asking = |admission| {
+        table().into_iter().filter(move |route| route.admission == admission).map(|route| route.path).collect::<Vec<_>>()
+    };
+    assert_eq!(asking(Admission::Open), ["/healthz", "/readyz"]);
+    assert_eq!(asking(Admission::Write), ["/api/v1/objects/{*key}"]);
+    assert_eq!(asking(Admission::Upload), ["/api/v1/objects/{*key}"]);
+}
+
 #[tokio::test]
 async fn every_route_holds_in_every_mode() {
     for access in [Access::Loopback, remote(false), remote(true)] {

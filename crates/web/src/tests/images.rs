@@ -1,7 +1,9 @@
 use super::{Shop, in_photos, photos, request};
 use http::{Method, StatusCode, header};
+use minilab_embedded::Attributes;
 use minilab_model::Failure;
 use minilab_pipeline::RecordChange;
+use std::collections::BTreeMap;
 
 #[tokio::test]
 async fn an_image_is_pending_then_processed() {
@@ -59,6 +61,11 @@ async fn what_is_not_an_image_is_404() {
     shop.put(&in_photos("input/a.jpg"), b"x").await;
     shop.store.delete_object(&in_photos("input/a.jpg"), Default::default(), None).await.unwrap();
     assert_eq!(shop.get("/images/input/a.jpg").await.status, StatusCode::NOT_FOUND);
+    // Nor one that a variant has taken the place of while it waited.
+    shop.put(&in_photos("input/b.jpg"), b"x").await;
+    let provenance = BTreeMap::from([("minilab-source".to_owned(), "photos/input/c.jpg".to_owned())]);
+    shop.put_with(&in_photos("input/b.jpg"), b"y", Attributes { user: provenance, ..Attributes::default() }).await;
+    assert_eq!(shop.get("/images/input/b.jpg").await.status, StatusCode::NOT_FOUND);
     assert_eq!(shop.get("/images/a.jpg?bucket=other-bucket").await.status, StatusCode::NOT_FOUND);
     assert_eq!(shop.get("/no/such/path").await.error_code(), "no_route");
 }

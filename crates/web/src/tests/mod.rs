@@ -120,12 +120,17 @@ impl Shop {
 
     /// Puts an object as the S3 gateway would.
     async fn put(&self, object: &ObjectRef, content: &[u8]) -> ObjectInfo {
+        // What an object says of itself must not matter.
+        self.put_with(object, content, Attributes { content_type: Some("text/html".to_owned()), ..Attributes::default() }).await
+    }
+
+    async fn put_with(&self, object: &ObjectRef, content: &[u8], attributes: Attributes) -> ObjectInfo {
         let mut writer = self.store.write_body(BodyOptions { max_bytes: 1 << 30, checksum: None });
         writer.write(Bytes::copy_from_slice(content)).await.unwrap();
         let put = PutObject {
             object: object.clone(),
             body: writer.finish().await.unwrap(),
-            attributes: Attributes { content_type: Some("text/html".to_owned()), ..Attributes::default() },
+            attributes,
             precondition: Precondition::default(),
             kind: EventKind::CreatedPut,
             request_id: None,
