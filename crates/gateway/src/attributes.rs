@@ -1,6 +1,7 @@
 //! Headers and user metadata that are stored with an object and given back with it, and the headers that ask for what
 //! is not there.
 
+use crate::acl::refuse_grants;
 use crate::error::not_implemented;
 use http::{HeaderName, HeaderValue};
 use minilab_embedded::Attributes;
@@ -9,8 +10,6 @@ use s3s::{S3Result, s3_error};
 
 /// The most that names and values of user metadata may have together, in bytes.
 const MAX_USER_METADATA_BYTES: usize = 2048;
-/// The canned ACLs that change nothing, because everything belongs to the owner alone.
-const HARMLESS_ACLS: [&str; 2] = ["private", "bucket-owner-full-control"];
 
 /// The stored headers of a request: `Attributes` from the fields of any request that makes an object.
 macro_rules! attributes {
@@ -67,9 +66,7 @@ pub(crate) struct Asked<'a> {
 
 /// Silence would be a lie: an object that was asked to be public, encrypted or locked and is not.
 pub(crate) fn refuse(asked: &Asked<'_>) -> S3Result<()> {
-    if asked.grants || asked.acl.is_some_and(|acl| !HARMLESS_ACLS.contains(&acl)) {
-        return Err(s3_error!(AccessControlListNotSupported));
-    }
+    refuse_grants(asked.acl, asked.grants)?;
     if asked.encryption {
         return Err(not_implemented("server-side encryption"));
     }

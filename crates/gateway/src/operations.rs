@@ -6,15 +6,16 @@ use minilab_embedded::Embedded;
 use minilab_model::ObjectRef;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use std::sync::Arc;
 
 /// The operations over one store.
 pub(crate) struct Operations {
     store: Embedded,
-    region: String,
+    region: Arc<str>,
 }
 
 impl Operations {
-    pub(crate) fn new(store: Embedded, region: String) -> Self {
+    pub(crate) fn new(store: Embedded, region: Arc<str>) -> Self {
         Self { store, region }
     }
 }
@@ -53,6 +54,10 @@ impl S3 for Operations {
 
     async fn get_object_acl(&self, request: S3Request<GetObjectAclInput>) -> Answer<GetObjectAclOutput> {
         acl::of_object(&self.store, request).await
+    }
+
+    async fn put_object_acl(&self, request: S3Request<PutObjectAclInput>) -> Answer<PutObjectAclOutput> {
+        acl::set_on_object(&self.store, request).await
     }
 
     async fn get_object_tagging(&self, request: S3Request<GetObjectTaggingInput>) -> Answer<GetObjectTaggingOutput> {

@@ -29,6 +29,7 @@ struct Reading<B> {
     waiting: bool,
     begun: bool,
     ended: bool,
+    failed: bool,
     hasher: Option<(Hasher, BodyDigests)>,
 }
 
@@ -67,7 +68,7 @@ where
         });
         let ended = body.is_end_stream();
         let deadline = Box::pin(sleep(idle));
-        Self(Arc::new(Mutex::new(Reading { body, idle, deadline, waiting: false, begun: false, ended, hasher })))
+        Self(Arc::new(Mutex::new(Reading { body, idle, deadline, waiting: false, begun: false, ended, failed: false, hasher })))
     }
 
     /// Whether anything was asked of the body. A client that expects `100 Continue` sends nothing before.
@@ -75,17 +76,22 @@ where
         self.0.lock().unwrap_or_else(PoisonError::into_inner).begun
     }
 
-    /// Reads and drops what is left, up to `limit` bytes. Says whether the end was reached.
-    pub(crate) async fn drain(&self, limit: u64) -> bool {
+    /// Whether the body was read to its end.
+    pub(crate) fn is_finished(&self) -> bool {
+        let reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        !reading.failed && (reading.ended || reading.body.is_end_stream())
+    }
+
+    /// Reads and drops what is left, up to `limit` bytes.
+    pub(crate) async fn drain(&self, limit: u64) {
         let mut left = limit;
         loop {
             let frame = std::future::poll_fn(|cx| self.0.lock().unwrap_or_else(PoisonError::into_inner).poll(cx)).await;
             match frame {
-                None => return true,
-                Some(Err(_)) => return false,
+                None | Some(Err(_)) => return,
                 Some(Ok(frame)) => match left.checked_sub(frame.data_ref().map_or(0, |data| data.len() as u64)) {
                     Some(rest) => left = rest,
-                    None => return false,
+                    None => return,
                 },
             }
         }
@@ -98,7 +104,7 @@ where
     B::Error: Into<StdError>,
 {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
-        if self.ended {
+        if self.ended || self.failed {
             return Poll::Ready(None);
         }
         self.begun = true;
@@ -109,7 +115,7 @@ where
                     self.deadline.as_mut().reset(Instant::now() + self.idle);
                 }
                 ready!(self.deadline.as_mut().poll(cx));
-                self.ended = true;
+                self.failed = true;
                 return Poll::Ready(Some(Err(Box::new(BodyIdle(self.idle)))));
             }
         };
@@ -120,7 +126,7 @@ where
                     hasher.0.update(data);
                 }
             }
-            Some(Err(_)) => self.ended = true,
+            Some(Err(_)) => self.failed = true,
             None => self.ended = true,
         }
         // A body with a known length may never be asked for the frame after its last.
@@ -148,7 +154,7 @@ where
 
     fn is_end_stream(&self) -> bool {
         let reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        reading.ended || reading.body.is_end_stream()
+        reading.ended || reading.failed || reading.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -7,12 +7,13 @@ use crate::request::{BodyDigests, RequestId, RequestLog};
 use crate::request_body::RequestBody;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, RANGE, SERVER};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, RANGE, SERVER};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use minilab_embedded::Embedded;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::host::SingleDomain;
+use s3s::region::Region;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, HttpError, StdError, s3_error};
 use std::convert::Infallible;
@@ -81,6 +82,7 @@ pub enum GatewayError {
 #[derive(Debug, Clone)]
 pub struct Gateway {
     protocol: S3Service,
+    region: Arc<str>,
     body_idle: Duration,
 }
 
@@ -95,7 +97,8 @@ pub fn service(store: Embedded, credentials: Vec<Credentials>, options: GatewayO
     if credentials.iter().any(|pair| pair.access_key.is_empty() || pair.secret_key.is_empty()) {
         return Err(GatewayError::EmptyKey);
     }
-    let mut builder = S3ServiceBuilder::new(Operations::new(store, options.region));
+    let region: Arc<str> = options.region.into();
+    let mut builder = S3ServiceBuilder::new(Operations::new(store, Arc::clone(&region)));
     builder.set_auth(Keyring::new(credentials));
     builder.set_access(SignedOnly);
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(protocol_limits()))));
@@ -104,7 +107,7 @@ pub fn service(store: Embedded, credentials: Vec<Credentials>, options: GatewayO
         // Any other name the machine is reached by means path style; it is no bucket.
         builder.set_host(domain.with_cname_fallback(false));
     }
-    Ok(Gateway { protocol: builder.build(), body_idle: options.body_idle })
+    Ok(Gateway { protocol: builder.build(), region, body_idle: options.body_idle })
 }
 
 fn protocol_limits() -> S3Config {
@@ -155,8 +158,15 @@ impl Gateway {
             parts.extensions.insert(digests);
         }
 
-        let answer = if is_unmeasured_form(&parts) {
-            s3_error!(MissingContentLength).to_http_response().map_err(|error| HttpError::from_std_error(Box::new(error)))
+        let refusal = if is_unmeasured_form(&parts) {
+            Some(s3_error!(MissingContentLength))
+        } else if signs_for_no_region(&parts) {
+            Some(s3_error!(AuthorizationHeaderMalformed, "The region is wrong; expecting '{}'", self.region))
+        } else {
+            None
+        };
+        let answer = if let Some(error) = refusal {
+            error.to_http_response().map_err(|error| HttpError::from_std_error(Box::new(error)))
         } else {
             let request = Request::from_parts(parts, Body::http_body_unsync(body.clone()));
             self.protocol.call(request).await
@@ -169,7 +179,7 @@ impl Gateway {
         });
 
         let refused = response.status().is_client_error() || response.status().is_server_error();
-        let code = if refused { complete_error(&mut response, &method, &id) } else { None };
+        let code = if refused { complete_error(&mut response, &method, &id, &self.region) } else { None };
         if let Ok(value) = HeaderValue::from_str(&id.0) {
             response.headers_mut().insert(&REQUEST_ID, value);
         }
@@ -188,6 +198,11 @@ impl Gateway {
         // `100 Continue` never sends it.
         if refused && (body.begun() || !expects_continue) {
             let _ = tokio::time::timeout(DRAIN_TIME, body.drain(DRAIN_BYTES)).await;
+        }
+        // What is still unread cannot be told from the next request, so the connection ends here: the client has to
+        // know, or it sends that request into the void.
+        if !body.is_finished() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
@@ -221,6 +236,13 @@ fn is_unmeasured_form(parts: &Parts) -> bool {
     parts.method == Method::POST && is_form && !parts.headers.contains_key(CONTENT_LENGTH)
 }
 
+/// Whether the credential in the header names a region that no region can be called. `s3cmd` begins with `US`.
+fn signs_for_no_region(parts: &Parts) -> bool {
+    let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let credential = authorization.split_once("Credential=").map_or("", |(_, rest)| rest).split(',').next().unwrap_or_default();
+    credential.rsplit('/').nth(2).is_some_and(|region| Region::new(region.into()).is_err())
+}
+
 /// A range that cannot be understood is to be ignored (RFC 9110, section 14.2); the protocol layer would refuse it. One
 /// that is signed has to stay.
 fn drop_unusable_range(parts: &mut Parts) {
@@ -238,7 +260,7 @@ fn drop_unusable_range(parts: &mut Parts) {
 }
 
 /// Adds the request id to an error's XML and gives back the error's code.
-fn complete_error(response: &mut Response<Body>, method: &Method, id: &RequestId) -> Option<String> {
+fn complete_error(response: &mut Response<Body>, method: &Method, id: &RequestId, region: &str) -> Option<String> {
     let xml = response.body().bytes()?;
     let xml = std::str::from_utf8(&xml).ok()?;
     let code = xml.split_once("<Code>")?.1.split_once("</Code>")?.0.to_owned();
@@ -247,7 +269,9 @@ fn complete_error(response: &mut Response<Body>, method: &Method, id: &RequestId
         return Some(code);
     }
     let (start, end) = xml.rsplit_once("</Error>")?;
-    let completed = format!("{start}<RequestId>{}</RequestId></Error>{end}", id.0);
+    // Clients that do not know the region sign for any, and then again for the one that the refusal names.
+    let region = if code == "AuthorizationHeaderMalformed" { format!("<Region>{region}</Region>") } else { String::new() };
+    let completed = format!("{start}{region}<RequestId>{}</RequestId></Error>{end}", id.0);
     response.headers_mut().remove(CONTENT_LENGTH);
     *response.body_mut() = Body::from(completed);
     Some(code)

@@ -48,7 +48,9 @@ pub async fn exchange(server: &Server, bytes: &[u8]) -> Answer {
 /// Reads an answer to the end of the connection.
 pub async fn read(mut stream: TcpStream) -> Answer {
     let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes).await;
+    let all = stream.read_to_end(&mut bytes);
+    // A server that never answers fails the test instead of hanging it.
+    let _ = tokio::time::timeout(Duration::from_secs(60), all).await;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);

@@ -100,6 +100,16 @@ async fn clocks_may_differ_by_a_quarter_of_an_hour() {
 }
 
 #[tokio::test]
+async fn any_region_may_sign_and_no_region_is_told_which() {
+    let server = Server::start().await;
+    let authorization = "AWS4-HMAC-SHA256 Credential=AKIDMINILABTEST/20261120/US/s3/aws4_request, SignedHeaders=host, Signature=00";
+    let answer = Request::new("GET", "/photos").header("authorization", authorization).send_unsigned(&server).await;
+    assert_eq!((answer.refusal(), answer.xml("Region")), ((400, "AuthorizationHeaderMalformed"), Some("us-east-1")));
+    let elsewhere = crate::sdk::config(&server).region(aws_sdk_s3::config::Region::new("eu-west-3")).build();
+    aws_sdk_s3::Client::from_conf(elsewhere).head_bucket().bucket("photos").send().await.unwrap();
+}
+
+#[tokio::test]
 async fn presigned_urls_live_a_week_at_most() {
     let server = Server::start().await;
     put().send(&server).await;
