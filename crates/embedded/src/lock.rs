@@ -3,6 +3,7 @@
 use crate::OpenError;
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// The right to a data directory, given back when dropped. The operating system gives it back when the process dies.
@@ -19,8 +20,14 @@ impl DirectoryLock {
             let path = path.clone();
             move |source| OpenError::Io { what, path, source }
         };
-        let mut file =
-            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed("opening"))?;
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed("opening"))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -10,7 +10,7 @@ use crate::{BlobDirectory, EmbeddedError, Health, schema};
 use minilab_model::{Event, Job};
 use rusqlite::Connection;
 use std::fs::{self, File};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -323,6 +323,9 @@ fn open_index(path: &Path, data_dir: &Path) -> Result<Connection, OpenError> {
             return Err(OpenError::NewerSchema { found, known: schema::NEWEST });
         }
     }
+    // Made here, since SQLite would let everybody read it; its log takes the same mode.
+    let made = File::options().write(true).create(true).truncate(false).mode(0o600).open(path);
+    made.map_err(|source| OpenError::Io { what: "making", path: path.to_owned(), source })?;
     let mut connection = index::open_writing(path).map_err(failed)?;
     schema::migrate(&mut connection, path)?;
     free_leases(&connection).map_err(failed)?;

@@ -4,7 +4,7 @@ use crate::blob::Collector;
 use crate::health::StopSwitch;
 use crate::index;
 use crate::lock::DirectoryLock;
-use crate::writer::Writer;
+use crate::writer::{Writer, is_passing};
 use crate::{BlobDirectory, StoreLimits};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -91,8 +91,10 @@ fn checkpoint(path: &std::path::Path, stop: &StopSwitch) {
     }
     let done = index::open_checkpointing(path)
         .and_then(|connection| connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |row| row.get::<_, i64>(0)));
-    if let Err(error) = done {
-        stop.stop(format!("a checkpoint failed: {error}"));
+    match done {
+        Err(error) if !is_passing(&error) => stop.stop(format!("a checkpoint failed: {error}")),
+        Err(error) => tracing::warn!(%error, "a checkpoint failed; it is tried again later"),
+        Ok(_) => {}
     }
 }
 

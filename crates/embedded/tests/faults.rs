@@ -74,6 +74,24 @@ async fn a_failed_sync_stops_the_store() {
 }
 
 #[tokio::test]
+async fn below_the_reserve_only_what_needs_no_room_is_done() {
+    let fixture = Fixture::new().await;
+    put(&fixture.store, "photos/a", b"x").await.unwrap();
+    put(&fixture.store, "photos/b", b"x").await.unwrap();
+    let Fixture { store, directory, .. } = fixture;
+    drop(store);
+    let store = Embedded::open(options(&directory, StoreLimits { reserve_fraction: 2.0, ..limits() })).unwrap();
+    let Health::NotReady { reason } = store.health() else { panic!("the store says that it is ready") };
+    assert!(reason.contains("kept in reserve"), "{reason}");
+    assert!(matches!(put(&store, "photos/c", b"x").await, Err(EmbeddedError::DiskFull { .. })));
+    assert!(matches!(store.create_bucket(&bucket("more")).await, Err(EmbeddedError::DiskFull { .. })));
+    let upload = store.create_upload(&at("photos/c"), Attributes::default(), None).await;
+    assert!(matches!(upload, Err(EmbeddedError::DiskFull { .. })));
+    assert_eq!(get(&store, "photos/a").await.unwrap(), b"x");
+    assert!(delete(&store, "photos/a").await.unwrap());
+}
+
+#[tokio::test]
 async fn a_panic_answers_those_who_wait_and_stops_the_store() {
     let fixture = Fixture::new().await;
     fixture.store.set_planner(Arc::new(|event: &Event| match event.key.as_str() {

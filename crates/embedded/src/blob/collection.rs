@@ -194,3 +194,47 @@ impl Command for Prune {
         Ok(more)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use minilab_model::Timestamp;
+    use std::sync::Arc;
+
+    #[test]
+    fn old_rows_are_forgotten_bit_by_bit() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        crate::schema::migrate(&mut connection, std::path::Path::new("memory")).unwrap();
+        for id in 1..=5 {
+            // The fifth is young.
+            let age = if id == 5 { 999_999 } else { 0 };
+            for sql in [
+                "INSERT INTO job VALUES (?1, 'k' || ?1, ?1, 'r', 'process', 'dead', ?2, 0, 0, '[]', 0)",
+                "INSERT INTO event VALUES (?1, 'b', CAST(?1 AS BLOB), '' || ?2)",
+                "INSERT INTO notification VALUES (?1, 'm', '{}', 'dead', ?2, 0, NULL, 0)",
+                "INSERT INTO finished_upload VALUES ('u' || ?1, '{}', ?2)",
+                "INSERT INTO removal VALUES ('b', CAST(?1 AS BLOB), 1, ?2)",
+                "INSERT INTO removed_image VALUES ('b', CAST(?1 AS BLOB), 1, 'r', ?2)",
+            ] {
+                connection.execute(sql, (id, age)).unwrap();
+            }
+        }
+        let limits = StoreLimits {
+            dead_letter_retention: Duration::from_secs(10),
+            finished_upload_retention: Duration::from_secs(10),
+            ..StoreLimits::default()
+        };
+        let now = Timestamp::from_millis(1_000_000);
+        let mut transaction = Transaction::new(&connection, Arc::new(|_| Vec::new()), &limits, now, 0);
+        let mut rounds = 1;
+        while (Prune { max: 2 }).run(&mut transaction).unwrap() {
+            rounds += 1;
+        }
+        assert_eq!(rounds, 3);
+        for table in ["job", "event", "notification", "finished_upload", "removal", "removed_image"] {
+            let left: i64 = connection.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0)).unwrap();
+            assert_eq!(left, 1, "{table}");
+        }
+    }
+}

@@ -143,7 +143,10 @@ impl BodyWriter {
         match std::mem::replace(&mut self.state, State::Failed) {
             State::Idle(spool) => Ok(spool),
             State::Working(work) => work.await.map_err(panicked)?,
-            State::Failed => Err(EmbeddedError::corrupt("a body was written on after a failure")),
+            State::Failed => {
+                let failed = std::io::Error::other("an earlier piece of the body failed");
+                Err(EmbeddedError::Io { what: "writing a body".to_owned(), source: failed })
+            }
         }
     }
 }

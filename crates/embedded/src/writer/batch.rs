@@ -10,6 +10,12 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::SystemTime;
 
+/// Whether an error of the index passes by itself: no room, or another process in the way. After any other one nobody
+/// knows what is on the disk.
+pub(crate) fn is_passing(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error().map(gravity), Some(Gravity::DiskFull | Gravity::Busy))
+}
+
 /// What an error of the index means for the store.
 enum Gravity {
     /// There is no room; the transaction is undone and the store goes on.
@@ -85,7 +91,9 @@ impl WriterThread {
         match committed {
             Ok(()) => {
                 adopted.into_iter().for_each(crate::BlobGuard::keep);
-                self.limbo.drain(..).for_each(|name| self.blobs.landed(name));
+                if self.durability == Some(Durability::Durable) {
+                    self.limbo.drain(..).for_each(|name| self.blobs.landed(name));
+                }
                 taken.into_iter().for_each(Queued::answer);
                 self.arrivals.announce(arrived.jobs, arrived.notifications);
             }
@@ -186,4 +194,69 @@ fn run_in_savepoint(queued: &mut dyn Queued, transaction: &mut Transaction<'_>, 
 pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::writer::{Command, Transaction};
+    use crate::{Attributes, BodyOptions, Embedded, EmbeddedError, Health, OpenOptions, Precondition, PutObject, StoreLimits};
+    use minilab_model::{EventKind, ObjectRef};
+
+    /// Lets the index grow by this many pages and no more, so that SQLite itself reports a full disk.
+    struct Cap {
+        pages: i64,
+    }
+
+    impl Command for Cap {
+        type Output = ();
+
+        fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), EmbeddedError> {
+            let connection = transaction.connection();
+            let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+            let set = format!("PRAGMA max_page_count = {}", pages + self.pages);
+            Ok(connection.query_row(&set, (), |_| Ok(()))?)
+        }
+    }
+
+    async fn put(store: &Embedded, key: &str) -> Result<(), EmbeddedError> {
+        let mut writer = store.write_body(BodyOptions { max_bytes: 1 << 20, checksum: None });
+        writer.write(vec![7; 60_000].into()).await?;
+        let put = PutObject {
+            object: format!("photos/{key}").parse::<ObjectRef>().unwrap(),
+            body: writer.finish().await?,
+            attributes: Attributes::default(),
+            precondition: Precondition::default(),
+            kind: EventKind::CreatedPut,
+            request_id: None,
+        };
+        store.put_object(put).await.map(drop)
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_room_is_answered_and_the_store_goes_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let limits = StoreLimits { reserve_fraction: 0.0, reserve_bytes: 0, ..StoreLimits::default() };
+        let store = Embedded::open(OpenOptions { limits, ..OpenOptions::new(directory.path()) }).unwrap();
+        store.create_bucket(&"photos".parse().unwrap()).await.unwrap();
+        put(&store, "before").await.unwrap();
+        store.write(Cap { pages: 20 }).await.unwrap();
+        // Several at once, so that they share transactions.
+        let keys: Vec<String> = (0..8).map(|number| format!("many-{number}")).collect();
+        let puts = futures::future::join_all(keys.iter().map(|key| put(&store, key))).await;
+        assert!(puts.iter().any(Result::is_err), "the cap was not reached");
+        store.write(Cap { pages: 1000 }).await.unwrap();
+        for (key, answer) in keys.iter().zip(puts) {
+            let there = store.object(&format!("photos/{key}").parse().unwrap()).await;
+            match answer {
+                Ok(()) => assert!(there.is_ok(), "{key} was acknowledged"),
+                Err(EmbeddedError::DiskFull { .. }) => assert!(there.is_err(), "{key} was refused"),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(store.health(), Health::Ready);
+        put(&store, "after").await.unwrap();
+        store.close().await;
+        assert_eq!(crate::fsck(directory.path(), |_| ()).unwrap().findings, []);
+    }
 }

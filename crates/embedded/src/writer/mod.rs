@@ -5,6 +5,7 @@ mod batch;
 mod thread;
 mod transaction;
 
+pub(crate) use batch::is_passing;
 pub(crate) use thread::{Arrivals, WriterSetup, start};
 pub(crate) use transaction::Transaction;
 

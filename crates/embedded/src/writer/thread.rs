@@ -1,4 +1,4 @@
-use super::batch::panic_message;
+use super::batch::{is_passing, panic_message};
 use super::{Durability, Queued};
 use crate::health::{DiskGauge, StopSwitch};
 use crate::lock::DirectoryLock;
@@ -134,8 +134,10 @@ impl WriterThread {
             *next_own_checkpoint = log.pages + Self::CHECKPOINT_PAGES;
             Ok(())
         });
-        if let Err(error) = tended {
-            self.stop.stop(format!("a checkpoint failed: {error}"));
+        match tended {
+            Err(error) if !is_passing(&error) => self.stop.stop(format!("a checkpoint failed: {error}")),
+            Err(error) => tracing::warn!(%error, "a checkpoint failed; it is tried again later"),
+            Ok(()) => {}
         }
     }
 }
