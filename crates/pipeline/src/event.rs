@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(events[0].key.as_str(), "in/a b@c+.jpg");
         assert_eq!(events[0].kind, EventKind::CreatedPut);
         assert_eq!((events[0].etag.as_str(), events[0].size_bytes), ("abc", 12));
-        assert_eq!(events[0].sequencer, Sequencer(0x0055_AED6_DCD9_0281_E5));
+        assert_eq!(events[0].sequencer, Sequencer(0x55AE_D6DC_D902_81E5));
         assert_eq!(events[0].request_id.as_deref(), Some("R1"));
     }
 
