@@ -104,13 +104,15 @@ impl Readers {
                 None => open_reading(&readers.path)?,
             };
             let snapshot = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-            let answer = read(&snapshot)?;
+            let answer = read(&snapshot);
             drop(snapshot);
-            // A connection that met an error is not used again.
-            if !readers.closed.load(Ordering::Acquire) {
+            // A connection that met an error of its own is not used again. That a key is not there is none: opening anew
+            // costs more than many look-ups, and clients ask for missing keys all day.
+            let is_sound = !matches!(answer, Err(EmbeddedError::Sqlite { .. }));
+            if is_sound && !readers.closed.load(Ordering::Acquire) {
                 readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             }
-            Ok(answer)
+            answer
         };
         tokio::task::spawn_blocking(work)
             .await
