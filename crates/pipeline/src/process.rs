@@ -9,8 +9,9 @@ use minilab_model::{ImageMetadata, Limits, Rule, SourceVersion, VariantSpec};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Bytes read to find the header. Nearly every file has it there; else the whole file is read.
-const HEADER_BYTES: u64 = 256 << 10;
+/// Bytes read to find the header, before the work is admitted. Nearly every file has its header there, and many photos
+/// are there whole, so that they are read once.
+const HEADER_BYTES: u64 = 1 << 20;
 
 /// What the image work gave.
 #[derive(Debug)]
