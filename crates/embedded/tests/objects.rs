@@ -150,6 +150,17 @@ async fn a_body_has_a_limit() {
 }
 
 #[tokio::test]
+async fn a_body_that_waits_is_no_garbage() {
+    let fixture = Fixture::new().await;
+    let body = stage(&fixture.store, &bytes(1, 100_000)).await.unwrap();
+    fixture.store.collect_garbage().await;
+    fixture.store.put_object(put_of("photos/a", body)).await.unwrap();
+    fixture.store.collect_garbage().await;
+    assert_eq!(get(&fixture.store, "photos/a").await.unwrap(), bytes(1, 100_000));
+    fixture.check().await;
+}
+
+#[tokio::test]
 async fn an_abandoned_body_leaves_nothing() {
     let fixture = Fixture::new().await;
     let mut writer = fixture.store.write_body(BodyOptions { max_bytes: 1 << 30, checksum: None });

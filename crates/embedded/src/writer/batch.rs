@@ -199,7 +199,7 @@ pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use crate::writer::{Command, Transaction};
+    use crate::writer::{Command, Durability, Transaction};
     use crate::{Attributes, BodyOptions, Embedded, EmbeddedError, Health, OpenOptions, Precondition, PutObject, StoreLimits};
     use minilab_model::{EventKind, ObjectRef};
 
@@ -216,6 +216,54 @@ mod tests {
             let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
             let set = format!("PRAGMA max_page_count = {}", pages + self.pages);
             Ok(connection.query_row(&set, (), |_| Ok(()))?)
+        }
+    }
+
+    /// Makes a bucket and a file, and then fails.
+    struct Spoil;
+
+    impl Command for Spoil {
+        type Output = ();
+
+        fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), EmbeddedError> {
+            transaction.execute("INSERT INTO bucket (name, created_ms) VALUES ('spoilt', 0)", ())?;
+            transaction.job_arrived();
+            Err(EmbeddedError::PreconditionFailed)
+        }
+    }
+
+    /// How SQLite syncs the transaction that it is in: 1 is NORMAL, 2 is FULL.
+    struct Synchronous<const DURABLE: bool>;
+
+    impl<const DURABLE: bool> Command for Synchronous<DURABLE> {
+        type Output = i64;
+        const DURABILITY: Durability = if DURABLE { Durability::Durable } else { Durability::Lazy };
+
+        fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<i64, EmbeddedError> {
+            Ok(transaction.connection().pragma_query_value(None, "synchronous", |row| row.get(0))?)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_command_that_fails_leaves_nothing_and_its_neighbours_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Embedded::open(OpenOptions::new(directory.path())).unwrap();
+        let made = "made".parse().unwrap();
+        let (before, spoilt, after) = tokio::join!(store.create_bucket(&made), store.write(Spoil), store.create_bucket(&made));
+        assert!(matches!(spoilt, Err(EmbeddedError::PreconditionFailed)));
+        assert_eq!((before.unwrap(), after.unwrap()), (true, false));
+        let names: Vec<String> = store.buckets().await.unwrap().into_iter().map(|bucket| bucket.name.into()).collect();
+        assert_eq!(names, ["made"]);
+        assert_eq!(*store.job_arrivals().borrow(), 0);
+    }
+
+    #[tokio::test]
+    async fn only_what_is_promised_is_synced() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Embedded::open(OpenOptions::new(directory.path())).unwrap();
+        for _ in 0..2 {
+            assert_eq!(store.write(Synchronous::<true>).await.unwrap(), 2);
+            assert_eq!(store.write(Synchronous::<false>).await.unwrap(), 1);
         }
     }
 
