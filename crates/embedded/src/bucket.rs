@@ -20,7 +20,7 @@ impl Embedded {
     /// # Errors
     /// Those of every write: [`EmbeddedError::Busy`], [`EmbeddedError::DiskFull`], [`EmbeddedError::Stopped`].
     pub async fn create_bucket(&self, bucket: &BucketName) -> Result<bool, EmbeddedError> {
-        self.inner.disk.check()?;
+        self.inner.disk.check_row()?;
         self.write(CreateBucket(bucket.clone())).await
     }
 

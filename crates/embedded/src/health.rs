@@ -2,6 +2,7 @@
 
 use crate::{EmbeddedError, StoreLimits};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -55,13 +56,15 @@ impl StopSwitch {
 /// The reason after an orderly end.
 pub(crate) const CLOSED: &str = "it is closed";
 
-/// Knows how full the file system is, asking at most once a second.
+/// Knows how full the file system is. While there is plenty of room it asks at most once a second.
 #[derive(Debug)]
 pub(crate) struct DiskGauge {
     path: PathBuf,
     fraction: f64,
     bytes: u64,
     last: Mutex<Option<(Instant, DiskRoom)>>,
+    /// Bytes of the index that hold nothing any more: its file never shrinks, what is deleted makes room within it.
+    reusable_bytes: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,16 +75,48 @@ struct DiskRoom {
 
 impl DiskGauge {
     const MAX_AGE: Duration = Duration::from_secs(1);
+    /// Room above the reserve, in bytes, that is not used up within that time.
+    const PLENTY_BYTES: u64 = 4 << 30;
 
     pub(crate) fn new(data_dir: &Path, limits: &StoreLimits) -> Self {
-        Self { path: data_dir.to_owned(), fraction: limits.reserve_fraction, bytes: limits.reserve_bytes, last: Mutex::new(None) }
+        Self {
+            path: data_dir.to_owned(),
+            fraction: limits.reserve_fraction,
+            bytes: limits.reserve_bytes,
+            last: Mutex::new(None),
+            reusable_bytes: AtomicU64::new(0),
+        }
     }
 
-    /// Refuses when the reserve is touched. A file system that does not say how full it is counts as empty.
-    pub(crate) fn check(&self) -> Result<(), EmbeddedError> {
+    /// Refuses a file when the reserve is touched. A file system that does not say how full it is counts as empty.
+    pub(crate) fn check_file(&self) -> Result<(), EmbeddedError> {
+        self.check(|room| room.free_bytes >= room.reserve_bytes)
+    }
+
+    /// Refuses a row when the reserve is touched and the index has no room within. Half the reserve stays for the log.
+    pub(crate) fn check_row(&self) -> Result<(), EmbeddedError> {
+        self.check(|room| self.row_fits(room))
+    }
+
+    fn row_fits(&self, room: DiskRoom) -> bool {
+        let reusable_bytes = self.reusable_bytes.load(Ordering::Relaxed);
+        room.free_bytes.saturating_add(reusable_bytes) >= room.reserve_bytes && room.free_bytes >= room.reserve_bytes / 2
+    }
+
+    /// Whether the reserve is touched.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.check_file().is_err()
+    }
+
+    /// Notes how much room there is within the index.
+    pub(crate) fn set_reusable(&self, bytes: u64) {
+        self.reusable_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    fn check(&self, suffices: impl FnOnce(DiskRoom) -> bool) -> Result<(), EmbeddedError> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let room = match *last {
-            Some((asked, room)) if asked.elapsed() < Self::MAX_AGE => Some(room),
+            Some((asked, room)) if room.is_plenty() && asked.elapsed() < Self::MAX_AGE => Some(room),
             _ => {
                 let room = self.ask();
                 *last = room.map(|room| (Instant::now(), room));
@@ -89,7 +124,7 @@ impl DiskGauge {
             }
         };
         match room {
-            Some(room) if room.free_bytes < room.reserve_bytes => Err(room.error()),
+            Some(room) if !suffices(room) => Err(room.error()),
             _ => Ok(()),
         }
     }
@@ -97,6 +132,11 @@ impl DiskGauge {
     /// The error for a write that the operating system found no room for.
     pub(crate) fn full(&self) -> EmbeddedError {
         self.ask().unwrap_or(DiskRoom { free_bytes: 0, reserve_bytes: self.bytes }).error()
+    }
+
+    /// What is kept free, in bytes.
+    pub(crate) fn reserve_bytes(&self) -> u64 {
+        self.ask().map_or(self.bytes, |room| room.reserve_bytes)
     }
 
     fn ask(&self) -> Option<DiskRoom> {
@@ -108,6 +148,10 @@ impl DiskGauge {
 }
 
 impl DiskRoom {
+    fn is_plenty(self) -> bool {
+        self.free_bytes > self.reserve_bytes.saturating_add(DiskGauge::PLENTY_BYTES)
+    }
+
     fn error(self) -> EmbeddedError {
         EmbeddedError::DiskFull { free_bytes: self.free_bytes, reserve_bytes: self.reserve_bytes }
     }
@@ -141,10 +185,23 @@ mod tests {
     fn a_full_disk_is_refused() {
         let limits = StoreLimits { reserve_fraction: 2.0, ..StoreLimits::default() };
         let gauge = DiskGauge::new(&std::env::temp_dir(), &limits);
-        assert!(matches!(gauge.check(), Err(EmbeddedError::DiskFull { .. })));
+        assert!(matches!(gauge.check_row(), Err(EmbeddedError::DiskFull { .. })));
+        assert!(matches!(gauge.check_file(), Err(EmbeddedError::DiskFull { .. })));
         let limits = StoreLimits { reserve_fraction: 0.0, reserve_bytes: 0, ..limits };
-        gauge.check().unwrap_err();
-        DiskGauge::new(&std::env::temp_dir(), &limits).check().unwrap();
+        DiskGauge::new(&std::env::temp_dir(), &limits).check_file().unwrap();
+    }
+
+    #[test]
+    fn room_within_the_index_is_for_rows_alone() {
+        let limits = StoreLimits { reserve_fraction: 0.0, reserve_bytes: 0, ..StoreLimits::default() };
+        let gauge = DiskGauge::new(&std::env::temp_dir(), &limits);
+        let below = DiskRoom { free_bytes: 600, reserve_bytes: 1000 };
+        let fits = |reusable_bytes: u64, room: DiskRoom| {
+            gauge.set_reusable(reusable_bytes);
+            gauge.row_fits(room)
+        };
+        assert!(!fits(0, below) && !fits(399, below) && fits(400, below));
+        assert!(!fits(5000, DiskRoom { free_bytes: 499, ..below }), "the log needs room outside");
     }
 
     #[test]

@@ -3,6 +3,22 @@
 //! `index.db` (SQLite) holds everything but long bodies, which are files under `blobs/`. One thread writes; what waits
 //! for it goes into one transaction (group commit), and an answer is given only once that transaction is on the disk.
 //! An object, the event of its upload and the jobs that follow from it are one write: none of them can be lost alone.
+//!
+//! # How a body becomes an object
+//! 1. A [`BodyWriter`] takes it in with bounded memory and hashes it. A short one stays in memory; a longer one goes to a
+//!    file of random name, which no row names yet. The file and its directory are synced.
+//! 2. One command to the writer decides the [`Precondition`], writes the row, takes the replaced content out of use, asks
+//!    the [`Planner`] for jobs and queues them: each command in a savepoint, many in a transaction.
+//! 3. The transaction is committed with `synchronous = FULL`, and only then are its commands answered. What only workers
+//!    are told (claims, heartbeats, variants) is not synced on its own: losing it means that the job runs again.
+//!
+//! # What is absent
+//! - No second writer: not in this process (one thread), and not in another (a lock on the directory).
+//! - No retried fsync: when one fails, nobody knows what the disk holds, so the store takes no more writes until it is
+//!   opened again ([`EmbeddedError::Stopped`]). Lack of room is told apart ([`EmbeddedError::DiskFull`]).
+//! - No file that vanishes under a row: a file is unlinked only when the row that gave it up is known to be on the disk,
+//!   after a grace period, and when no reader is about to open it.
+//! - No path made of a key, and no cost by the size of a bucket: every query of a request is a seek.
 
 mod blob;
 mod bucket;

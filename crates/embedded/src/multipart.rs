@@ -132,7 +132,7 @@ impl Embedded {
         attributes: Attributes,
         checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
     ) -> Result<UploadId, EmbeddedError> {
-        self.inner.disk.check()?;
+        self.inner.disk.check_row()?;
         self.write(CreateUpload { object: object.clone(), attributes, checksum }).await
     }
 
@@ -147,7 +147,7 @@ impl Embedded {
         number: u16,
         body: StagedBody,
     ) -> Result<PartInfo, EmbeddedError> {
-        self.inner.disk.check()?;
+        self.inner.disk.check_row()?;
         self.write(PutPart { object: object.clone(), id: id.clone(), number, body: Some(body) }).await
     }
 

@@ -195,7 +195,7 @@ impl Embedded {
     /// `If-Match` without an object, and those of every write: [`EmbeddedError::Busy`], [`EmbeddedError::DiskFull`],
     /// [`EmbeddedError::Stopped`].
     pub async fn put_object(&self, put: PutObject) -> Result<ObjectInfo, EmbeddedError> {
-        self.inner.disk.check()?;
+        self.inner.disk.check_row()?;
         self.write(object::Put::from(put)).await
     }
 
@@ -237,7 +237,7 @@ impl Embedded {
     /// # Errors
     /// As for [`put_object`](Self::put_object); [`EmbeddedError::NoSuchKey`] for a missing source.
     pub async fn copy_object(&self, copy: CopyObject) -> Result<ObjectInfo, EmbeddedError> {
-        self.inner.disk.check()?;
+        self.inner.disk.check_row()?;
         let mut computed = None;
         // Each round means that the source was overwritten while it was read.
         for _ in 0..4 {

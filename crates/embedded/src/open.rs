@@ -240,7 +240,7 @@ impl Embedded {
     pub fn health(&self) -> Health {
         let reason = match self.inner.stop.reason() {
             Some(reason) => Some(self.inner.stop.error().to_string()).filter(|_| !reason.is_empty()),
-            None => self.inner.disk.check().err().map(|error| error.to_string()),
+            None => self.inner.disk.check_row().err().map(|error| error.to_string()),
         };
         match reason {
             Some(reason) => Health::NotReady { reason },

@@ -110,10 +110,10 @@ impl BodyWriter {
     /// # Errors
     /// [`EmbeddedError::DiskFull`], [`EmbeddedError::Stopped`].
     pub async fn finish(mut self) -> Result<StagedBody, EmbeddedError> {
-        self.disk.check()?;
         let spool = self.idle().await?;
         let pending = self.pending.split().freeze();
         let inline = spool.file.is_none() && pending.len() <= self.inline_bytes;
+        if inline { self.disk.check_row() } else { self.disk.check_file() }?;
         if inline && pending.len() <= Self::HASH_AT_ONCE_BYTES {
             return Ok(spool.finish_inline(pending));
         }
@@ -128,7 +128,7 @@ impl BodyWriter {
 
     /// Hands what is pending to a blocking thread, once that has done with the piece before.
     async fn flush(&mut self) -> Result<(), EmbeddedError> {
-        self.disk.check()?;
+        self.disk.check_file()?;
         let mut spool = self.idle().await?;
         let piece = self.pending.split().freeze();
         let disk = Arc::clone(&self.disk);
@@ -214,11 +214,14 @@ impl StagedBody {
         inline_bytes: usize,
         content: Bytes,
     ) -> Result<Self, EmbeddedError> {
-        disk.check()?;
         let spool = Box::new(Spool::new(Arc::clone(directory), None));
         match content.len() <= inline_bytes {
-            true => Ok(spool.finish_inline(content)),
+            true => {
+                disk.check_row()?;
+                Ok(spool.finish_inline(content))
+            }
             false => {
+                disk.check_file()?;
                 let size_bytes = content.len() as u64;
                 spool.finish_file(content, size_bytes, disk)
             }

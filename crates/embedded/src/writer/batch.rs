@@ -141,10 +141,12 @@ impl WriterThread {
     }
 
     /// Answers everyone that the transaction failed, and stops the store where it cannot go on.
-    fn fail_all(&self, batch: Vec<Box<dyn Queued>>, error: &rusqlite::Error, what: &str) {
+    fn fail_all(&mut self, batch: Vec<Box<dyn Queued>>, error: &rusqlite::Error, what: &str) {
         let gravity = error.sqlite_error().map_or(Gravity::Fatal, gravity);
+        self.crowded |= matches!(gravity, Gravity::DiskFull);
         if let Gravity::Fatal | Gravity::Local = gravity {
-            self.stop.stop(format!("{what}: {error}"));
+            let code = error.sqlite_error().map_or(0, |error| error.extended_code);
+            self.stop.stop(format!("{what}: {error} (SQLite code {code})"));
         }
         for queued in batch {
             queued.fail(match gravity {

@@ -56,6 +56,9 @@ pub(super) struct WriterThread {
     pub(super) disk: Arc<DiskGauge>,
     pub(super) stop: Arc<StopSwitch>,
     pub(super) arrivals: Arrivals,
+    log_budget: LogBudget,
+    /// A transaction found no room.
+    pub(super) crowded: bool,
     /// What `synchronous` is set to.
     pub(super) durability: Option<Durability>,
     /// Files of commits that failed for lack of room.
@@ -69,6 +72,7 @@ pub(super) struct WriterThread {
 pub(crate) fn start(setup: WriterSetup, receiver: mpsc::Receiver<Box<dyn Queued>>) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("minilab-writer".to_owned()).spawn(move || {
         let stop = Arc::clone(&setup.stop);
+        let log_budget = LogBudget::within(setup.disk.reserve_bytes());
         let mut writer = WriterThread {
             connection: setup.connection,
             sequencer: setup.sequencer,
@@ -78,6 +82,8 @@ pub(crate) fn start(setup: WriterSetup, receiver: mpsc::Receiver<Box<dyn Queued>
             disk: setup.disk,
             stop: setup.stop,
             arrivals: setup.arrivals,
+            log_budget,
+            crowded: false,
             durability: None,
             limbo: Vec::new(),
             upkeep: setup.upkeep,
@@ -91,15 +97,9 @@ pub(crate) fn start(setup: WriterSetup, receiver: mpsc::Receiver<Box<dyn Queued>
 }
 
 impl WriterThread {
-    /// Past this many pages of log that are not in the index yet, the upkeep thread is told to copy them: 8 MiB.
-    const CHECKPOINT_PAGES: i64 = (8 << 20) / crate::index::PAGE_BYTES;
-    /// Past this many pages of log the writer finishes the copying itself, since the log can start anew only when all
-    /// of it is copied and nobody adds to it: 64 MiB.
-    const LOG_PAGES: i64 = (64 << 20) / crate::index::PAGE_BYTES;
-
     fn work(&mut self, mut receiver: mpsc::Receiver<Box<dyn Queued>>) {
         let batch_size = self.limits.batch.max(1);
-        let mut next_own_checkpoint = Self::LOG_PAGES;
+        let mut next_own_checkpoint = self.log_budget.log_pages;
         loop {
             let mut batch = Vec::new();
             if receiver.blocking_recv_many(&mut batch, batch_size) == 0 {
@@ -117,21 +117,35 @@ impl WriterThread {
         }
     }
 
-    fn tend_log(&self, next_own_checkpoint: &mut i64) {
+    /// Where room is short, what deletions have left within the index counts.
+    fn note_reusable(&self, crowded: bool) {
+        let pages = match crowded {
+            true => self.connection.pragma_query_value(None, "freelist_count", |row| row.get::<_, i64>(0)),
+            false => Ok(0),
+        };
+        let bytes = pages.unwrap_or(0).saturating_mul(crate::index::PAGE_BYTES);
+        self.disk.set_reusable(u64::try_from(bytes).unwrap_or(0));
+    }
+
+    fn tend_log(&mut self, next_own_checkpoint: &mut i64) {
+        // Where there is no room, a log that starts anew may make some: deletions then find it.
+        let crowded = std::mem::take(&mut self.crowded) || self.disk.is_crowded();
+        self.note_reusable(crowded);
+        let budget = self.log_budget;
         let tended = checkpoint(&self.connection, "NOOP").and_then(|log| {
-            if log.pages < *next_own_checkpoint {
-                if log.pages - log.copied_pages > Self::CHECKPOINT_PAGES {
+            if log.pages < *next_own_checkpoint && !crowded {
+                if log.pages - log.copied_pages > budget.checkpoint_pages {
                     // A full channel means that it has been told already.
                     let _ = self.upkeep.try_send(Request::Checkpoint);
                 }
-                if log.pages < Self::LOG_PAGES {
-                    *next_own_checkpoint = Self::LOG_PAGES;
+                if log.pages < budget.log_pages {
+                    *next_own_checkpoint = budget.log_pages;
                 }
                 return Ok(());
             }
             let log = checkpoint(&self.connection, "PASSIVE")?;
             // A reader of old pages can keep the log from starting anew; then it is tried again some way on.
-            *next_own_checkpoint = log.pages + Self::CHECKPOINT_PAGES;
+            *next_own_checkpoint = log.pages + budget.checkpoint_pages;
             Ok(())
         });
         match tended {
@@ -139,6 +153,25 @@ impl WriterThread {
             Err(error) => tracing::warn!(%error, "a checkpoint failed; it is tried again later"),
             Ok(()) => {}
         }
+    }
+}
+
+/// How long the log may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LogBudget {
+    /// Past this many pages that are not in the index yet, the upkeep thread is told to copy them.
+    checkpoint_pages: i64,
+    /// Past this many pages the writer finishes the copying itself, since the log can start anew only when all of it is
+    /// copied and nobody adds to it.
+    log_pages: i64,
+}
+
+impl LogBudget {
+    /// 8 MiB and 64 MiB; less where less is kept in reserve, so that the reserve always has room for the copying.
+    fn within(reserve_bytes: u64) -> Self {
+        let reserve_bytes = if reserve_bytes == 0 { i64::MAX } else { i64::try_from(reserve_bytes).unwrap_or(i64::MAX) };
+        let pages = |bytes: i64| (bytes / crate::index::PAGE_BYTES).max(1);
+        Self { checkpoint_pages: pages((8 << 20).min(reserve_bytes / 16)), log_pages: pages((64 << 20).min(reserve_bytes / 4)) }
     }
 }
 
