@@ -238,13 +238,10 @@ impl Embedded {
     /// Whether the store takes writes.
     #[must_use]
     pub fn health(&self) -> Health {
-        let reason = match self.inner.stop.reason() {
-            Some(reason) => Some(self.inner.stop.error().to_string()).filter(|_| !reason.is_empty()),
-            None => self.inner.disk.check_row().err().map(|error| error.to_string()),
-        };
-        match reason {
-            Some(reason) => Health::NotReady { reason },
-            None => Health::Ready,
+        let check = self.inner.stop.check().and_then(|()| self.inner.disk.check_row());
+        match check {
+            Ok(()) => Health::Ready,
+            Err(error) => Health::NotReady { reason: error.to_string() },
         }
     }
 

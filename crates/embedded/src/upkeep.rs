@@ -18,7 +18,6 @@ pub(crate) enum Request {
     /// Copy the log into the index.
     Checkpoint,
     /// Look for garbage and orphans now, and say when done.
-    #[cfg_attr(not(test), allow(dead_code, reason = "only tests cannot wait"))]
     Collect(SyncSender<()>),
     /// End.
     Stop,
