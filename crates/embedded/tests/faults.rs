@@ -17,6 +17,8 @@ const FULL: i32 = Errno::NOSPC.raw_os_error();
 async fn overwrite_fails(fixture: &Fixture, point: FaultPoint, errno: i32) -> EmbeddedError {
     put(&fixture.store, "photos/input/a", &bytes(1, 5000)).await.unwrap();
     let before = fixture.store.object(&at("photos/input/a")).await.unwrap();
+    // The store's own writes are done now, so that the failure meets ours.
+    fixture.store.collect_garbage().await;
     fixture.faults.arm(point, errno);
     let error = put(&fixture.store, "photos/input/a", &bytes(2, 6000)).await.unwrap_err();
     assert_eq!(fixture.store.object(&at("photos/input/a")).await.unwrap(), before);
@@ -129,8 +131,16 @@ async fn a_panic_answers_those_who_wait_and_stops_the_store() {
 async fn a_commit_runs_to_its_end_when_nobody_waits() {
     let fixture = Fixture::new().await;
     let body = stage(&fixture.store, &bytes(1, 5000)).await.unwrap();
+    // The planner holds the commit up until the request is gone.
+    let (go_on, told) = std::sync::mpsc::channel::<()>();
+    let told = std::sync::Mutex::new(told);
+    fixture.store.set_planner(Arc::new(move |_: &Event| {
+        let _ = told.lock().unwrap().recv();
+        Vec::new()
+    }));
     let request = put_of("photos/a", body);
-    assert!(fixture.store.put_object(request).now_or_never().is_none(), "the commit was answered at once");
+    assert!(fixture.store.put_object(request).now_or_never().is_none());
+    drop(go_on);
     // The writer takes commands in order.
     put(&fixture.store, "photos/b", b"x").await.unwrap();
     assert_eq!(get(&fixture.store, "photos/a").await.unwrap(), bytes(1, 5000));
@@ -139,7 +149,7 @@ async fn a_commit_runs_to_its_end_when_nobody_waits() {
 
 #[tokio::test]
 async fn too_many_waiting_writes_are_refused() {
-    let fixture = Fixture::with(StoreLimits { queue_depth: 1, batch: 1, ..limits() }).await;
+    let fixture = Fixture::with(StoreLimits { queue_depth: 4, batch: 1, ..limits() }).await;
     let (enter, entered) = tokio::sync::mpsc::unbounded_channel();
     let (leave, left) = std::sync::mpsc::channel::<()>();
     let left = std::sync::Mutex::new(left);
@@ -154,12 +164,23 @@ async fn too_many_waiting_writes_are_refused() {
         async move { put(&store, "photos/a", b"x").await }
     });
     entered.recv().await.unwrap();
-    // One is being written; one may wait; the next is refused.
-    let mut waiting = Box::pin(put(&fixture.store, "photos/b", b"x"));
-    assert!(waiting.as_mut().now_or_never().is_none());
-    assert!(matches!(put(&fixture.store, "photos/c", b"x").await, Err(EmbeddedError::Busy)));
+    // One is being written; four may wait, of which one may be the store's own; the others are refused at once.
+    let keys: Vec<String> = (0..9).map(|number| format!("photos/{number}")).collect();
+    let mut waiting = Vec::new();
+    let mut refused = 0;
+    for key in &keys {
+        let mut one = Box::pin(put(&fixture.store, key, b"x"));
+        match one.as_mut().now_or_never() {
+            None => waiting.push(one),
+            Some(Err(EmbeddedError::Busy)) => refused += 1,
+            Some(answer) => panic!("{answer:?}"),
+        }
+    }
+    assert!((5..=6).contains(&refused), "{} wait", waiting.len());
     drop(leave);
     running.await.unwrap().unwrap();
-    waiting.await.unwrap();
+    for one in waiting {
+        one.await.unwrap();
+    }
     fixture.check().await;
 }
