@@ -37,10 +37,14 @@ class SmallFileSystem:
         self.mounted = mount("-t", "tmpfs", "-o", f"size={ROOMY},mode=0777", "tmpfs", path)
 
     def fill(self):
-        used = os.statvfs(self.path)
-        # At least one: to tmpfs, a size of 0 means without limit.
-        pages = max(1, used.f_blocks - used.f_bfree)
-        assert mount("-o", f"remount,size={pages * used.f_frsize}", self.path)
+        def full():
+            used = os.statvfs(self.path)
+            # At least one: to tmpfs, a size of 0 means without limit.
+            pages = max(1, used.f_blocks - used.f_bfree)
+            return mount("-o", f"remount,size={pages * used.f_frsize}", self.path)
+
+        # The server may write between the look and the remount, which is then refused.
+        until(full, "the file system to be full")
 
     def free(self):
         assert mount("-o", f"remount,size={ROOMY}", self.path)

@@ -67,6 +67,7 @@ fn work(setup: UpkeepSetup, requests: Receiver<Request>) {
                 while collector.is_sweeping() {
                     report(collector.sweep_step());
                 }
+                next_collect = Instant::now() + collect_interval;
                 let _ = done.send(());
             }
             Err(RecvTimeoutError::Timeout) if stop.is_stopped() => return,

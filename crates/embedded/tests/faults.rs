@@ -17,6 +17,8 @@ const FULL: i32 = Errno::NOSPC.raw_os_error();
 async fn overwrite_fails(fixture: &Fixture, point: FaultPoint, errno: i32) -> EmbeddedError {
     put(&fixture.store, "photos/input/a", &bytes(1, 5000)).await.unwrap();
     let before = fixture.store.object(&at("photos/input/a")).await.unwrap();
+    // The store's own writes are done now, so that the failure meets ours.
+    fixture.store.collect_garbage().await;
     fixture.faults.arm(point, errno);
     let error = put(&fixture.store, "photos/input/a", &bytes(2, 6000)).await.unwrap_err();
     assert_eq!(fixture.store.object(&at("photos/input/a")).await.unwrap(), before);

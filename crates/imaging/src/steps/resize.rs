@@ -20,8 +20,9 @@
 
 use crate::orient::Rect;
 use crate::picture::{Layout, Picture, Samples, Size};
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4, U16, U16x2, U16x3, U16x4};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use minilab_model::{Fit, Resize};
 
 /// What a resize does to an image of a given size, in whole pixels.
@@ -116,35 +117,47 @@ pub(crate) fn resample(resizer: &mut Resizer, picture: &Picture, part: Rect, to:
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
         .crop(part.x, part.y, part.width, part.height)
         .use_alpha(picture.layout.has_alpha());
-    let pixel_type = pixel_type(picture);
     let length = to.pixels() as usize * picture.layout.channels();
     let from = picture.size;
     let samples = match &picture.samples {
         Samples::Eight(samples) => {
             let mut output = vec![0_u8; length];
-            run(resizer, (from, samples), (to, &mut output), pixel_type, &options)?;
+            let run = match picture.layout {
+                Layout::Grey => run::<U8>,
+                Layout::GreyAlpha => run::<U8x2>,
+                Layout::Rgb => run::<U8x3>,
+                Layout::Rgba | Layout::Cmyk => run::<U8x4>,
+            };
+            run(resizer, (from, samples), (to, &mut output), &options)?;
             Samples::Eight(output)
         }
         Samples::Sixteen(samples) => {
             let mut output = vec![0_u16; length];
+            let run = match picture.layout {
+                Layout::Grey => run::<U16>,
+                Layout::GreyAlpha => run::<U16x2>,
+                Layout::Rgb => run::<U16x3>,
+                Layout::Rgba | Layout::Cmyk => run::<U16x4>,
+            };
             let (from_bytes, to_bytes) = (bytemuck::cast_slice(samples), bytemuck::cast_slice_mut(&mut output));
-            run(resizer, (from, from_bytes), (to, to_bytes), pixel_type, &options)?;
+            run(resizer, (from, from_bytes), (to, to_bytes), &options)?;
             Samples::Sixteen(output)
         }
     };
     Ok(Picture { size: to, layout: picture.layout, samples })
 }
 
-fn run(
+/// Resizes pixels of one type. The resizer's own choice by a value would compile five further types, which takes longer
+/// than all the rest of this crate.
+fn run<P: PixelTrait>(
     resizer: &mut Resizer,
     (from_size, from): (Size, &[u8]),
     (to_size, to): (Size, &mut [u8]),
-    pixel_type: PixelType,
     options: &ResizeOptions,
 ) -> Result<(), String> {
-    let from = ImageRef::new(from_size.width, from_size.height, from, pixel_type).map_err(|error| error.to_string())?;
-    let mut to = Image::from_slice_u8(to_size.width, to_size.height, to, pixel_type).map_err(|error| error.to_string())?;
-    resizer.resize(&from, &mut to, options).map_err(|error| error.to_string())
+    let from = TypedImageRef::<P>::from_buffer(from_size.width, from_size.height, from).map_err(|error| error.to_string())?;
+    let mut to = TypedImage::<P>::from_buffer(to_size.width, to_size.height, to).map_err(|error| error.to_string())?;
+    resizer.resize_typed(&from, &mut to, options).map_err(|error| error.to_string())
 }
 
 /// Rounding errors must not carry a part over the picture's edge; the resizer refuses that.
@@ -152,19 +165,6 @@ fn clamped(part: Rect, whole: Rect) -> Rect {
     let x = part.x.clamp(0.0, whole.width);
     let y = part.y.clamp(0.0, whole.height);
     Rect { x, y, width: part.width.min(whole.width - x), height: part.height.min(whole.height - y) }
-}
-
-fn pixel_type(picture: &Picture) -> PixelType {
-    match (&picture.samples, picture.layout) {
-        (Samples::Eight(_), Layout::Grey) => PixelType::U8,
-        (Samples::Eight(_), Layout::GreyAlpha) => PixelType::U8x2,
-        (Samples::Eight(_), Layout::Rgb) => PixelType::U8x3,
-        (Samples::Eight(_), Layout::Rgba | Layout::Cmyk) => PixelType::U8x4,
-        (Samples::Sixteen(_), Layout::Grey) => PixelType::U16,
-        (Samples::Sixteen(_), Layout::GreyAlpha) => PixelType::U16x2,
-        (Samples::Sixteen(_), Layout::Rgb) => PixelType::U16x3,
-        (Samples::Sixteen(_), Layout::Rgba | Layout::Cmyk) => PixelType::U16x4,
-    }
 }
 
 #[cfg(test)]

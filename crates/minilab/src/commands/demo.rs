@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    telemetry::start("warn,s3s=off");
+    telemetry::start("warn,s3s=off")?;
     super::block_on(async {
         let data = tempfile::tempdir().context("no temporary directory can be made")?;
         let config = Config::built_in()?;

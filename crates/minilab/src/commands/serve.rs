@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    telemetry::start("info,s3s=off");
+    telemetry::start("info,s3s=off")?;
     let config = Config::load(args.config.as_deref())?;
     let overrides = Overrides { data: args.data, s3_addr: args.s3_addr, web_addr: args.web_addr };
     super::block_on(async {
