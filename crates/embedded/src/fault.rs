@@ -13,7 +13,7 @@ pub enum FaultPoint {
     BlobSync,
     /// `fsync` of a blob's directory.
     DirectorySync,
-    /// `COMMIT` of the index.
+    /// `COMMIT` of a transaction that writes objects.
     Commit,
 }
 
