@@ -59,13 +59,14 @@ def clean_environment(**extra):
 class Server:
     """One `minilab serve` process. `directory` holds its configuration, data and logs."""
 
-    def __init__(self, directory, config=None, data=None, credentials=True, before_exec=None):
+    def __init__(self, directory, config=None, data=None, credentials=True, before_exec=None, variables=None):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.config = Path(config) if config else None
         self.data = Path(data) if data else self.directory / "data"
         self.credentials = credentials
         self.before_exec = before_exec
+        self.variables = variables or {}
         self.log_path = self.directory / "server.log"
         self.process = None
         self.stdout = []
@@ -80,8 +81,8 @@ class Server:
 
     def environment(self):
         if not self.credentials:
-            return clean_environment()
-        return clean_environment(MINILAB_ACCESS_KEY=ACCESS_KEY, MINILAB_SECRET_KEY=SECRET_KEY)
+            return clean_environment(**self.variables)
+        return clean_environment(MINILAB_ACCESS_KEY=ACCESS_KEY, MINILAB_SECRET_KEY=SECRET_KEY, **self.variables)
 
     def start(self):
         self.stdout = []

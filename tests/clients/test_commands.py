@@ -29,7 +29,7 @@ def minilab(work):
 
 def test_help_and_version(minilab):
     said = minilab("--help").stdout
-    for command in ("serve", "demo", "develop", "inspect", "stats", "fsck"):
+    for command in ("serve", "demo", "develop", "inspect", "jobs", "notifications", "stats", "fsck"):
         assert command in said
     assert minilab("--version").stdout.startswith("minilab 0.")
     assert minilab("serve", "--help").stdout

@@ -11,7 +11,7 @@ from waiting import until
 
 
 def test_every_example_is_driven_here():
-    driven = {"metadata-only", "pass-through", "sizes", "thumbnail", "two-buckets"}
+    driven = {"metadata-only", "notifications", "pass-through", "sizes", "thumbnail", "two-buckets"}
     assert {path.stem for path in EXAMPLES.glob("*.toml")} == driven
 
 
@@ -80,6 +80,17 @@ def test_two_buckets_writes_down_whom_to_tell(serve, processed):
         ]
     assert sum("good.jpg" in row and "image.processed" in row for row in rows) == 1, rows
     assert sum("bad.jpg" in row and "image.failed" in row for row in rows) == 1, rows
+
+
+def test_notifications(serve, processed):
+    # The webhook of the example listens on a fixed port, which a test cannot claim; test_webhooks.py
+    # drives one. Here it starts, takes the secrets, and tells the log.
+    secrets = {"HOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MAIL_PASSWORD": "not-a-secret"}
+    server = serve("notifications", variables=secrets)
+    server.s3().put_object(Bucket="photos", Key="a.jpg", Body=photos.jpeg(320, 240))
+    assert processed(server, "a.jpg")["variants"] == []
+    until(lambda: "image.processed" in server.output(), "the log to tell of it")
+    assert "not-a-secret" not in server.output()
 
 
 def test_pass_through(serve, processed):

@@ -114,7 +114,7 @@ def refused_for_room(s3, key, body):
     raise AssertionError("there was room after all")
 
 
-def test_uploads_are_refused_and_reads_go_on(disk, processed):
+def test_uploads_are_refused_and_reads_go_on(request, disk, processed):
     server, room = disk
     s3 = server.s3()
     photo, large = photos.jpeg(), photos.random_bytes(3 * MIB // 2)
@@ -134,6 +134,11 @@ def test_uploads_are_refused_and_reads_go_on(disk, processed):
     assert server.record("input/a.jpg")["state"] == "processed"
     assert server.statistics()["count"] == 1
     assert server.get("/healthz").status_code == 200
+    if request.node.callspec.params["disk"] == "reserve":
+        # A monitor hears of it; the other two ways leave the server hoping for smaller uploads.
+        answer = server.get("/readyz")
+        assert answer.status_code == 503 and "reserve" in answer.json()["reason"], answer.text
+        assert "\nminilab_ready 0\n" in server.get("/metrics").text
 
     room.free()
 
@@ -144,6 +149,7 @@ def test_uploads_are_refused_and_reads_go_on(disk, processed):
             raise AssertionError(str(error)) from None
 
     until(accepted, "uploads to be accepted again", every=0.2)
+    assert server.get("/readyz").status_code == 200
     s3.put_object(Bucket=BUCKET, Key="input/b.jpg", Body=photo)
     processed(server, "input/b.jpg")
     assert s3.get_object(Bucket=BUCKET, Key="large")["Body"].read() == b"y" * 6 * MIB

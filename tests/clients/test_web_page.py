@@ -176,3 +176,111 @@ def test_a_name_is_text_never_markup(serve, browser):
     browser.get(server.web_url + "/")
     until(lambda: browser.execute_script(SHOWN), "the thumbnail")
     assert browser.execute_script("return window.harmed") is None
+
+
+LEDGER = """
+[server]
+buckets = ["photos", "prints"]
+[[rules]]
+name = "thumbnail"
+bucket = "photos"
+[[rules.variants]]
+name = "thumb"
+bucket = "prints"
+key = "{stem}.jpg"
+steps = [{ resize = { width = 64, height = 64 } }]
+format = "jpeg"
+[[notifications]]
+on = ["image.processed", "image.failed"]
+log = true
+"""
+
+OTHER_RULE = """
+[[rules]]
+name = "later"
+bucket = "others"
+[[rules.variants]]
+name = "thumb"
+bucket = "gone"
+key = "{stem}.jpg"
+steps = [{ resize = { width = 64, height = 64 } }]
+"""
+
+
+def entries(browser, name):
+    """The text of each row of a list, as it is shown."""
+    # In one go, since rows come and go.
+    return browser.execute_script(
+        "const list = document.getElementById(arguments[0]);"
+        "return list.hidden ? [] : [...list.children].map((row) => row.innerText)",
+        name,
+    )
+
+
+def press(browser, selector):
+    button = browser.find_element(By.CSS_SELECTOR, selector)
+    # Into the middle, so that nothing covers it.
+    browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", button)
+    button.click()
+
+
+@pytest.mark.browser
+def test_what_failed_is_seen_and_tried_again(serve, browser):
+    server = serve(config=LEDGER)
+    s3 = server.s3()
+    browser.get(server.web_url + "/")
+    until(lambda: "Nothing failed" in browser.find_element(By.ID, "failed").text, "the empty list")
+    assert not browser.find_element(By.ID, "failed-count").is_displayed()
+
+    s3.put_object(Bucket="prints", Key="a.jpg", Body=b"somebody's own object")
+    s3.put_object(Bucket="photos", Key="a.jpg", Body=photos.jpeg(200, 100))
+    s3.put_object(Bucket="photos", Key="text.jpg", Body=b"this is no image")
+    until(lambda: len(entries(browser, "dead")) == 2, "two dead letters")
+    until(lambda: browser.find_element(By.ID, "failed-count").text == "2 failed", "the count")
+    text = "\n".join(entries(browser, "dead"))
+    for part in ("a.jpg", "Another object stands where a variant should go", "text.jpg", "The file is not an image", "1 attempt"):
+        assert part in text, f"{part!r} is not in\n{text}"
+    assert not browser.execute_script(TOO_WIDE), "the page scrolls sideways"
+    press(browser, "#failed-count")
+    saved(browser, "failed")
+
+    s3.delete_object(Bucket="prints", Key="a.jpg")
+    press(browser, "#dead > li:first-child .retry")
+    until(lambda: [row.split("\n")[0] for row in entries(browser, "dead")] == ["text.jpg"], "one dead letter to be left")
+    assert server.record("a.jpg")["state"] == "processed"
+
+    # Forgetting takes two presses, and leaves the image.
+    press(browser, "#dead .discard")
+    until(lambda: "Really?" in browser.find_element(By.CSS_SELECTOR, "#dead .discard").text, "the question")
+    assert len(entries(browser, "dead")) == 1
+    press(browser, "#dead .discard")
+    until(lambda: "Nothing failed" in browser.find_element(By.ID, "failed").text, "the empty list again")
+    assert s3.head_object(Bucket="photos", Key="text.jpg")["ContentLength"] == 16
+    assert complaints(browser) == []
+
+
+@pytest.mark.browser
+def test_what_waits_says_when_and_who_was_told_is_listed(serve, browser):
+    server = serve(config=LEDGER.replace('"prints"]', '"prints", "gone", "others"]') + OTHER_RULE)
+    s3 = server.s3()
+    s3.delete_bucket(Bucket="gone")
+    s3.put_object(Bucket="photos", Key="good.jpg", Body=photos.jpeg(200, 100))
+    s3.put_object(Bucket="others", Key="later.jpg", Body=photos.jpeg(100, 100))
+    until(lambda: (server.record("good.jpg") or {}).get("state") == "processed", "the good one")
+    browser.get(server.web_url + "/")
+    (row,) = until(lambda: entries(browser, "waiting"), "the job that waits")
+    for part in ("later.jpg", "A bucket that a variant goes into does not exist", "next try"):
+        assert part in row, f"{part!r} is not in\n{row}"
+    (told,) = until(lambda: entries(browser, "deliveries"), "the notification")
+    assert "good.jpg" in told and "developed" in told and "the log" in told
+    assert not browser.execute_script(TOO_WIDE), "the page scrolls sideways"
+    browser.execute_script("document.getElementById('failed').scrollIntoView()")
+    saved(browser, "waiting")
+
+    lines = server.log_path.read_text().count("image.processed")
+    press(browser, "#deliveries .again")
+    until(lambda: server.log_path.read_text().count("image.processed") > lines, "the log to be told again")
+    s3.create_bucket(Bucket="gone")
+    until(lambda: (server.record("later.jpg", "others") or {}).get("state") == "processed", "the retried one")
+    until(lambda: entries(browser, "waiting") == [], "nothing to wait")
+    assert complaints(browser) == []

@@ -1,8 +1,8 @@
 //! Buckets.
 
-use crate::commands::bucket::{CreateBucket, DeleteBucket};
+use crate::commands::bucket::{self, CreateBucket, DeleteBucket, SetNotifications};
 use crate::{Embedded, EmbeddedError, row};
-use minilab_model::{BucketName, Timestamp};
+use minilab_model::{BucketName, BucketNotification, Timestamp};
 use rusqlite::Row;
 
 /// What is known of a bucket.
@@ -41,6 +41,33 @@ impl Embedded {
         let sql = "SELECT name, created_ms FROM bucket WHERE name = ?1";
         let find = move |connection: &rusqlite::Connection| row::first(connection, sql, [name.as_str()], read_bucket);
         self.inner.readers.read(find).await?.ok_or_else(|| EmbeddedError::NoSuchBucket(bucket.clone()))
+    }
+
+    /// Whom the bucket tells of its objects' events; empty when it tells nobody.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::NoSuchBucket`].
+    pub async fn bucket_notifications(&self, bucket: &BucketName) -> Result<Vec<BucketNotification>, EmbeddedError> {
+        let name = bucket.clone();
+        let read = move |connection: &rusqlite::Connection| {
+            bucket::id(connection, &name)?;
+            bucket::notifications(connection, &name)
+        };
+        self.inner.readers.read(read).await
+    }
+
+    /// Has the bucket tell others than before of its objects' events, from the next event on; nobody when empty. What is
+    /// to be told already stays.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::NoSuchBucket`], and those of every write.
+    pub async fn set_bucket_notifications(
+        &self,
+        bucket: &BucketName,
+        notifications: Vec<BucketNotification>,
+    ) -> Result<(), EmbeddedError> {
+        self.inner.disk.check_row()?;
+        self.write(SetNotifications { bucket: bucket.clone(), notifications }).await
     }
 
     /// All buckets, in order of their names.

@@ -12,6 +12,9 @@ pub enum EmbeddedError {
     /// The object is missing.
     #[error("object {0} does not exist")]
     NoSuchKey(ObjectRef),
+    /// An object would have more tags than it may.
+    #[error("{0} would have more than 10 tags")]
+    TooManyTags(ObjectRef),
     /// The upload was never begun, or is completed or aborted.
     #[error("multipart upload `{id}` does not exist")]
     NoSuchUpload {

@@ -13,8 +13,10 @@ pub enum FaultPoint {
     BlobSync,
     /// `fsync` of a blob's directory.
     DirectorySync,
-    /// `COMMIT` of a transaction that writes objects.
+    /// `COMMIT` of a transaction that writes objects, sources or variants.
     Commit,
+    /// `COMMIT` of a transaction that writes none: of the catalog, the queue, the notifications.
+    OtherCommit,
 }
 
 /// The failures to come. Empty outside tests.

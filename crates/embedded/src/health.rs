@@ -1,6 +1,6 @@
 //! Whether the store takes writes: the stop switch and the disk's reserve.
 
-use crate::{EmbeddedError, StoreLimits};
+use crate::{DiskRoom, EmbeddedError, StoreLimits};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -65,12 +65,6 @@ pub(crate) struct DiskGauge {
     last: Mutex<Option<(Instant, DiskRoom)>>,
     /// Bytes of the index that hold nothing any more: its file never shrinks, what is deleted makes room within it.
     reusable_bytes: AtomicU64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct DiskRoom {
-    free_bytes: u64,
-    reserve_bytes: u64,
 }
 
 impl DiskGauge {
@@ -139,7 +133,7 @@ impl DiskGauge {
         self.ask().map_or(self.bytes, |room| room.reserve_bytes)
     }
 
-    fn ask(&self) -> Option<DiskRoom> {
+    pub(crate) fn ask(&self) -> Option<DiskRoom> {
         let status = rustix::fs::statvfs(&self.path).ok()?;
         let total_bytes = status.f_blocks.saturating_mul(status.f_frsize);
         let free_bytes = status.f_bavail.saturating_mul(status.f_frsize);

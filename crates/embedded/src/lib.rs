@@ -20,11 +20,14 @@
 //!   after a grace period, and when no reader is about to open it.
 //! - No path made of a key, and no cost by the size of a bucket: every query of a request is a seek.
 
+mod activity;
+mod backfill;
 mod blob;
 mod bucket;
 mod catalog;
 mod checksum;
 mod commands;
+mod delivery_log;
 mod error;
 mod fault;
 mod fsck;
@@ -41,13 +44,17 @@ mod random;
 mod record;
 mod row;
 mod schema;
+mod tags;
 mod upkeep;
 mod variants;
 mod writer;
 
+pub use activity::{DiskRoom, WriteStatistics};
+pub use backfill::{Inventory, MadeCursor, MadePage, RemovedOrphan, SourcePage, UnfinishedJob};
 pub use blob::{BodyOptions, BodyReader, BodyWriter, StagedBody};
 pub use bucket::BucketInfo;
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
+pub use delivery_log::{DeliveryFilter, DeliveryInfo, DeliverySelection, DeliveryState, NotificationCounts, NotificationReport};
 pub use error::EmbeddedError;
 #[doc(hidden)]
 pub use fault::{FaultPoint, Faults};
@@ -55,9 +62,11 @@ pub use fsck::{BucketStatistics, Finding, FsckProgress, FsckReport, StoreStatist
 pub use health::Health;
 pub use list::{ListCursor, ListPage, ListQuery};
 pub use multipart::{CompletePart, CompleteUpload, PartInfo, PartPage, UploadId, UploadInfo, UploadPage, UploadQuery};
-pub use notification::PendingNotification;
-pub use object::{Attributes, CopyObject, EtagCondition, ObjectInfo, Precondition, PutObject};
+pub use notification::{DeliveryAttempt, PendingNotification, WaitingTarget};
+pub use object::{Attributes, CopyObject, EtagCondition, ObjectInfo, Origin, Precondition, PutObject};
 pub use open::{Embedded, OpenError, OpenOptions, Planner, StoreLimits};
-pub use queue::{JobFilter, JobInfo, JobState, LeasedJob, QueueCounts};
+pub use queue::{
+    ClaimOptions, FailedAttempt, JobFilter, JobInfo, JobMatch, JobSelection, JobState, LeasedJob, QueueCounts, QueueReport,
+};
 
 pub(crate) use blob::{BlobDirectory, BlobGuard, BlobName};

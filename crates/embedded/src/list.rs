@@ -172,7 +172,7 @@ mod tests {
     fn a_page_costs_by_what_it_shows() {
         let mut connection = Connection::open_in_memory().unwrap();
         crate::schema::migrate(&mut connection, std::path::Path::new("memory")).unwrap();
-        connection.execute("INSERT INTO bucket VALUES (1, 'photos', 0)", ()).unwrap();
+        connection.execute("INSERT INTO bucket (id, name, created_ms) VALUES (1, 'photos', 0)", ()).unwrap();
         connection.execute("INSERT INTO body VALUES (1, 0, NULL, 200003, 0, NULL, x'')", ()).unwrap();
         let fill = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 199999)
                     INSERT INTO object SELECT 1, CAST(printf('a/%06d', i) AS BLOB), i, 'e', 0, 0, 1, '{}', NULL, 0, NULL, NULL, NULL, NULL FROM n";

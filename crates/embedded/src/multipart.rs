@@ -4,7 +4,8 @@ use crate::commands::bucket;
 use crate::commands::multipart::{AbortUpload, Complete, CreateUpload, PutPart};
 use crate::list::{ListCursor, Rollup, successor};
 use crate::{
-    Attributes, Checksum, ChecksumAlgorithm, ChecksumType, Embedded, EmbeddedError, ObjectInfo, Precondition, StagedBody, row,
+    Attributes, Checksum, ChecksumAlgorithm, ChecksumType, Embedded, EmbeddedError, ObjectInfo, Origin, Precondition, StagedBody,
+    row,
 };
 use minilab_model::{BucketName, ObjectRef, Timestamp};
 use rusqlite::{Connection, Row};
@@ -106,7 +107,7 @@ pub struct CompleteUpload {
     /// The checksum value that the object must have, in base64 (with or without `-N`).
     pub expected_checksum: Option<String>,
     /// The request, for the event.
-    pub request_id: Option<String>,
+    pub origin: Origin,
 }
 
 /// A part named by a [`CompleteUpload`].

@@ -67,6 +67,9 @@ pub struct Attributes {
     /// User metadata: names without `x-amz-meta-`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub user: BTreeMap<String, String>,
+    /// Object tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// Conditions of a request, with the meaning of RFC 9110, section 13. Times are compared in whole seconds.
@@ -91,6 +94,15 @@ pub enum EtagCondition {
     OneOf(Vec<String>),
 }
 
+/// Where a write comes from, for its event.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The request's id (`x-amz-request-id`).
+    pub request_id: Option<String>,
+    /// The access key that signed it.
+    pub requester: Option<String>,
+}
+
 /// A new object.
 #[derive(Debug)]
 pub struct PutObject {
@@ -105,7 +117,7 @@ pub struct PutObject {
     /// [`EventKind::CreatedPut`] or [`EventKind::CreatedPost`].
     pub kind: EventKind,
     /// The request, for the event.
-    pub request_id: Option<String>,
+    pub origin: Origin,
 }
 
 /// A copy of an object.
@@ -122,10 +134,12 @@ pub struct CopyObject {
     pub precondition: Precondition,
     /// `None` copies the source's.
     pub attributes: Option<Attributes>,
+    /// `None` copies the source's. Those among `attributes` are not looked at.
+    pub tags: Option<BTreeMap<String, String>>,
     /// The checksum that the copy shall have; `None` keeps the source's.
     pub checksum: Option<ChecksumAlgorithm>,
     /// The request, for the event.
-    pub request_id: Option<String>,
+    pub origin: Origin,
 }
 
 impl Precondition {
@@ -264,10 +278,10 @@ impl Embedded {
         &self,
         object: &ObjectRef,
         precondition: Precondition,
-        request_id: Option<String>,
+        origin: Origin,
     ) -> Result<bool, EmbeddedError> {
         let ObjectRef { bucket, key } = object.clone();
-        let deleted = self.write(Delete { bucket, keys: vec![key], precondition, request_id }).await?;
+        let deleted = self.write(Delete { bucket, keys: vec![key], precondition, origin }).await?;
         Ok(deleted.contains(&true))
     }
 
@@ -279,9 +293,9 @@ impl Embedded {
         &self,
         bucket: &BucketName,
         keys: Vec<ObjectKey>,
-        request_id: Option<String>,
+        origin: Origin,
     ) -> Result<Vec<bool>, EmbeddedError> {
-        self.write(Delete { bucket: bucket.clone(), keys, precondition: Precondition::default(), request_id }).await
+        self.write(Delete { bucket: bucket.clone(), keys, precondition: Precondition::default(), origin }).await
     }
 }
 

@@ -1,12 +1,13 @@
 //! Opening a data directory.
 
+use crate::activity::WriteCounters;
 use crate::fault::Faults;
 use crate::health::{CLOSED, DiskGauge, StopSwitch};
 use crate::index::{self, Readers};
 use crate::lock::DirectoryLock;
 use crate::upkeep::{self, Request, UpkeepSetup};
 use crate::writer::{self, Arrivals, Command, Patience, Writer, WriterSetup};
-use crate::{BlobDirectory, EmbeddedError, Health, schema};
+use crate::{BlobDirectory, EmbeddedError, Health, queue, schema};
 use minilab_model::{Event, Job};
 use rusqlite::Connection;
 use std::fs::{self, File};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Says which jobs follow from an event. Called within the transaction that makes the event true, so it must be pure and
 /// quick; a panic in it stops the store.
@@ -62,8 +63,15 @@ pub struct StoreLimits {
     pub blob_grace: Duration,
     /// Least length in bytes of any part but the last of an upload. Default 5 MiB, as in S3.
     pub part_min_bytes: u64,
+    /// Attempts that a job has; one that used them up without an answer is claimed once more, to be given up
+    /// ([`LeasedJob::exhausted`](crate::LeasedJob::exhausted)). Default 5.
+    pub attempts: u32,
     /// How long dead letters and given-up notifications are kept. Default 14 days.
     pub dead_letter_retention: Duration,
+    /// How long notifications that were delivered stay in the delivery log. Default 3 days.
+    pub delivered_retention: Duration,
+    /// Most notifications that were delivered and stay in the delivery log. Default 100,000.
+    pub delivered_rows: usize,
     /// How long the id of a finished upload is remembered, so that completing it again succeeds. Default 7 days.
     pub finished_upload_retention: Duration,
 }
@@ -80,7 +88,10 @@ impl Default for StoreLimits {
             readers: 8,
             blob_grace: Duration::from_secs(60),
             part_min_bytes: 5 << 20,
+            attempts: 5,
             dead_letter_retention: 14 * DAY,
+            delivered_retention: 3 * DAY,
+            delivered_rows: 100_000,
             finished_upload_retention: 7 * DAY,
         }
     }
@@ -150,12 +161,14 @@ pub struct Embedded {
 }
 
 pub(crate) struct Inner {
+    pub(crate) data_dir: PathBuf,
     writer: Writer,
     pub(crate) readers: Arc<Readers>,
     pub(crate) blobs: Arc<BlobDirectory>,
     pub(crate) disk: Arc<DiskGauge>,
     pub(crate) limits: StoreLimits,
     pub(crate) arrivals: Arrivals,
+    pub(crate) write_counters: Arc<WriteCounters>,
     stop: Arc<StopSwitch>,
     planner: Arc<RwLock<Planner>>,
     upkeep: SyncSender<Request>,
@@ -183,11 +196,12 @@ impl Embedded {
         make_data_dir(&data_dir)?;
         let lock = Arc::new(DirectoryLock::take(&data_dir)?);
         let path = index::path(&data_dir);
-        let connection = open_index(&path, &data_dir)?;
+        let connection = open_index(&path, &data_dir, &limits)?;
         let stop = Arc::new(StopSwitch::default());
         let blobs = Arc::new(BlobDirectory::open(&data_dir, Arc::clone(&stop), faults)?);
         let disk = Arc::new(DiskGauge::new(&data_dir, &limits));
         let arrivals = Arrivals::new();
+        let write_counters = Arc::new(WriteCounters::default());
         let planner = Arc::new(RwLock::new(planner));
         let (upkeep, requests) = sync_channel(16);
         let (writer, commands) = Writer::new(limits.queue_depth, Arc::clone(&stop));
@@ -201,6 +215,7 @@ impl Embedded {
             disk: Arc::clone(&disk),
             stop: Arc::clone(&stop),
             arrivals: arrivals.clone(),
+            counters: Arc::clone(&write_counters),
             upkeep: upkeep.clone(),
             lock: Arc::clone(&lock),
         };
@@ -214,7 +229,20 @@ impl Embedded {
             stop: Arc::clone(&stop),
             lock,
         };
-        let inner = Inner { writer, readers, blobs, disk, limits, arrivals, stop, planner, upkeep, threads };
+        let inner = Inner {
+            data_dir: data_dir.clone(),
+            writer,
+            readers,
+            blobs,
+            disk,
+            limits,
+            arrivals,
+            write_counters,
+            stop,
+            planner,
+            upkeep,
+            threads,
+        };
         // From here on, dropping the store ends its threads.
         let store = Self { inner: Arc::new(inner) };
         let upkeep = upkeep::start(setup, requests).map_err(failed)?;
@@ -311,7 +339,7 @@ fn make_data_dir(data_dir: &Path) -> Result<(), OpenError> {
     }
 }
 
-fn open_index(path: &Path, data_dir: &Path) -> Result<Connection, OpenError> {
+fn open_index(path: &Path, data_dir: &Path, limits: &StoreLimits) -> Result<Connection, OpenError> {
     let failed = |source| OpenError::Sqlite { path: path.to_owned(), source };
     if path.exists() {
         // Looked at before anything is set, so that a newer index is left as it is.
@@ -325,20 +353,14 @@ fn open_index(path: &Path, data_dir: &Path) -> Result<Connection, OpenError> {
     made.map_err(|source| OpenError::Io { what: "making", path: path.to_owned(), source })?;
     let mut connection = index::open_writing(path).map_err(failed)?;
     schema::migrate(&mut connection, path)?;
-    free_leases(&connection).map_err(failed)?;
+    queue::free_leases(&mut connection, limits, SystemTime::now().into()).map_err(|error| match error {
+        EmbeddedError::Sqlite(source) => failed(source),
+        other => OpenError::Io { what: "freeing the leases in", path: path.to_owned(), source: std::io::Error::other(other) },
+    })?;
     // The index's own name, when it is new.
     let synced = File::open(data_dir).and_then(|directory| directory.sync_all());
     synced.map_err(|source| OpenError::Io { what: "syncing", path: data_dir.to_owned(), source })?;
     Ok(connection)
-}
-
-/// Makes claimed jobs ready again: the lock proves that whoever claimed them is dead.
-fn free_leases(connection: &Connection) -> rusqlite::Result<()> {
-    let freed = connection.execute("UPDATE job SET state = 'ready' WHERE state = 'leased'", ())?;
-    if freed > 0 {
-        tracing::info!(jobs = freed, "jobs of the process before are ready again");
-    }
-    Ok(())
 }
 
 fn read_sequencer(connection: &Connection) -> rusqlite::Result<u64> {

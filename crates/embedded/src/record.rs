@@ -8,12 +8,38 @@ use std::collections::BTreeMap;
 /// The rules that have run on a record's version, and how they ended.
 pub(crate) type Outcomes = BTreeMap<String, RuleOutcome>;
 
+/// How a rule ended, and by which recipe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredOutcome")]
+pub(crate) struct RuleOutcome {
+    pub(crate) state: OutcomeState,
+    /// The recipe by which the rule's variants were made; unknown for a rule that failed, and for older records.
+    pub(crate) recipe: Option<String>,
+}
+
 /// How a rule ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum RuleOutcome {
+pub(crate) enum OutcomeState {
     Processed,
     Failed,
+}
+
+/// An outcome as rows hold it: the state alone in those written before recipes were kept.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredOutcome {
+    State(OutcomeState),
+    Whole { state: OutcomeState, recipe: Option<String> },
+}
+
+impl From<StoredOutcome> for RuleOutcome {
+    fn from(stored: StoredOutcome) -> Self {
+        match stored {
+            StoredOutcome::State(state) => Self { state, recipe: None },
+            StoredOutcome::Whole { state, recipe } => Self { state, recipe },
+        }
+    }
 }
 
 /// The record after `rule` has run on `source`. `former` is the record of this version or an older one; `info` what the
@@ -30,9 +56,9 @@ pub(crate) fn updated(
     info: &SourceInfo,
 ) -> ImageRecord {
     let (read, metadata, made, failure) = match change {
-        RecordChange::Processed { info, metadata, variants } => (Some(info), Some(&**metadata), variants.as_slice(), None),
-        RecordChange::Failed { info, variants, failure } => (info.as_ref(), None, variants.as_slice(), Some(failure)),
-        RecordChange::Removed | RecordChange::Dropped => (None, None, [].as_slice(), None),
+        RecordChange::Processed { info, metadata, variants, .. } => (Some(info), Some(&**metadata), variants.as_slice(), None),
+        RecordChange::Failed { info, variants, failure, .. } => (info.as_ref(), None, variants.as_slice(), Some(failure)),
+        RecordChange::Skipped | RecordChange::Removed | RecordChange::Dropped => (None, None, [].as_slice(), None),
     };
     let info = read.unwrap_or(info);
     let same_version = former.filter(|former| former.sequencer == source.sequencer);
@@ -63,6 +89,17 @@ pub(crate) fn updated(
         variants: replaced(former.map(|former| former.variants.as_slice()).unwrap_or_default(), rule, made),
         failures,
     }
+}
+
+/// The record without what `rule` had said about this version; `None` when nobody else has said anything.
+pub(crate) fn without(mut record: ImageRecord, rule: &str, others: &Outcomes) -> Option<ImageRecord> {
+    if others.is_empty() {
+        return None;
+    }
+    record.variants.retain(|variant| variant.rule != rule);
+    record.failures.retain(|failure| failure.rule != rule);
+    record.state = if record.failures.is_empty() { ImageState::Processed } else { ImageState::Failed };
+    Some(record)
 }
 
 /// What two rules have read from the same bytes. EXIF fields that only one of them was asked for stay.

@@ -1,12 +1,14 @@
 //! Sources and variants, as the flow sees them.
 
 use crate::commands::catalog::source_info;
+use crate::commands::tags::SetTags;
 use crate::commands::variants::{RecordSha256, ReplaceVariants, Replaced, StagedVariant};
 use crate::{Attributes, BodyReader, Embedded, EmbeddedError, ObjectInfo, StagedBody};
 use bytes::Bytes;
 use minilab_model::SourceVersion;
 use minilab_pipeline::{NewVariant, ObjectStore, SourceInfo, SourceState, StoreError, VariantBody};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -42,6 +44,16 @@ impl ObjectStore for Embedded {
             Ok(Replaced::Occupied(object)) => Err(StoreError::Occupied { object }),
             Err(EmbeddedError::NoSuchBucket(bucket)) => Err(StoreError::NoSuchBucket { bucket: bucket.as_str().to_owned() }),
             Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    async fn add_tags(&self, source: &SourceVersion, tags: &BTreeMap<String, String>) -> Result<(), StoreError> {
+        let command = SetTags { object: source.object.clone(), version: Some(source.sequencer), tags: tags.clone() };
+        match self.write_own(command).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(superseded(source)),
+            Err(EmbeddedError::TooManyTags(object)) => Err(StoreError::TooManyTags { object }),
+            Err(error) => Err(refusal(error, source)),
         }
     }
 }

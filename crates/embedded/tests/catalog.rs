@@ -70,12 +70,12 @@ async fn check(operations: Vec<Operation>) {
                 delete(store, &format!("photos/{key}")).await.unwrap();
             }
             Operation::Work { jobs, dice } => {
-                for (index, job) in store.claim(jobs, Duration::from_secs(60)).await.unwrap().iter().enumerate() {
+                for (index, job) in store.claim(small(jobs, Duration::from_secs(60))).await.unwrap().iter().enumerate() {
                     work(store, job, dice >> (index * 8)).await;
                 }
             }
             Operation::Retry => {
-                let filter = JobFilter { state: Some(JobState::Dead), after: None, max: 1 };
+                let filter = JobFilter { state: Some(JobState::Dead), max: 1, ..JobFilter::default() };
                 for letter in store.jobs(filter).await.unwrap() {
                     assert!(store.retry_job(letter.id).await.unwrap());
                 }
@@ -84,7 +84,7 @@ async fn check(operations: Vec<Operation>) {
         recount(store).await;
     }
     // With all work done, there is a record of each object and of nothing else.
-    while let Some(job) = store.claim(1, Duration::from_secs(60)).await.unwrap().pop() {
+    while let Some(job) = store.claim(small(1, Duration::from_secs(60))).await.unwrap().pop() {
         work(store, &job, 1).await;
     }
     recount(store).await;
@@ -108,9 +108,15 @@ async fn work(store: &Embedded, job: &LeasedJob, dice: u64) {
             Ok(info) if dice.is_multiple_of(3) => RecordChange::Failed {
                 info: dice.is_multiple_of(2).then_some(info),
                 variants: Vec::new(),
-                failure: Failure { rule: job.job.rule.clone(), error: "by the dice".to_owned() },
+                failure: Failure { rule: job.job.rule.clone(), cause: FailureCause::Damaged, error: "by the dice".to_owned() },
+                facts: None,
             },
-            Ok(info) => RecordChange::Processed { info, metadata: Box::new(metadata(source.sequencer)), variants: Vec::new() },
+            Ok(info) => RecordChange::Processed {
+                info,
+                metadata: Box::new(metadata(source.sequencer)),
+                variants: Vec::new(),
+                recipe: String::new(),
+            },
         },
     };
     let write = CatalogWrite { source, rule: job.job.rule.clone(), change, notifications: Vec::new(), lease: Some(job.lease) };

@@ -38,6 +38,10 @@ impl conformance::Fixture for Fixture {
         receiver.recv().unwrap()
     }
 
+    async fn tags(&self, object: &ObjectRef) -> std::collections::BTreeMap<String, String> {
+        self.store.object(object).await.unwrap().attributes.tags
+    }
+
     async fn get(&self, object: &ObjectRef) -> Option<Stored> {
         let (info, reader) = self.store.open_object(object).await.ok()?;
         let bytes = reader.read(0..u64::MAX).await.unwrap().to_vec();

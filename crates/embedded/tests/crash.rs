@@ -60,7 +60,7 @@ async fn check(data_dir: &Path, acknowledged: &BTreeMap<String, u32>) {
         assert_eq!(content, content_of(found), "{key}");
         newest.insert(key.clone(), store.object(&at(&format!("photos/{key}"))).await.unwrap().sequencer);
     }
-    let jobs = store.jobs(JobFilter { state: None, after: None, max: usize::MAX }).await.unwrap();
+    let jobs = store.jobs(JobFilter { max: usize::MAX, ..JobFilter::default() }).await.unwrap();
     for (key, sequencer) in newest {
         let found = jobs.iter().any(|job| job.job.event.key.as_str() == key && job.job.event.sequencer == sequencer);
         assert!(found, "{key} has no job");

@@ -50,10 +50,11 @@ async fn a_newer_schema_is_left_alone() {
     let fixture = Fixture::new().await;
     let path = fixture.directory.path().to_owned();
     fixture.store.close().await;
-    index(&fixture.directory).pragma_update(None, "user_version", 7).unwrap();
-    let expected = "the data directory was written by a newer minilab (schema 7, this binary knows 1); use that version or newer";
+    index(&fixture.directory).pragma_update(None, "user_version", 700).unwrap();
+    let expected = "the data directory was written by a newer minilab (schema 700, this binary knows ";
     for refused in [Embedded::open(OpenOptions::new(&path)).err(), fsck(&path, |_| ()).err(), read_statistics(&path).err()] {
-        assert_eq!(refused.unwrap().to_string(), expected);
+        let refused = refused.unwrap().to_string();
+        assert!(refused.starts_with(expected) && refused.ends_with("; use that version or newer"), "{refused}");
     }
 }
 
@@ -78,8 +79,9 @@ async fn closed_store() -> (TempDir, PathBuf) {
         destination: at("prints/copy"),
         precondition: Precondition::default(),
         attributes: None,
+        tags: None,
         checksum: None,
-        request_id: None,
+        origin: Origin::default(),
     };
     fixture.store.copy_object(copy).await.unwrap();
     fixture.store.close().await;
@@ -157,5 +159,10 @@ async fn fsck_finds_what_the_index_has_wrong() {
     check("DELETE FROM body WHERE inline IS NOT NULL", "object photos/short").await;
     check("INSERT INTO statistic VALUES ('photos', 1, 0, 0)", "statistics of bucket photos").await;
     check("UPDATE counter SET value = 1", "object photos/short").await;
-    check("INSERT INTO job VALUES (1, 'k', 9, 'r', 'process', 'ready', 0, 0, 0, '[]', 0)", "job 1").await;
+    let job = "INSERT INTO job (id, idempotency_key, sequencer, rule, action, state, due_ms, created_ms)
+               VALUES (1, 'k', 9, 'r', 'process', 'ready', 0, 0)";
+    check(job, "job 1").await;
+    check("INSERT INTO share VALUES (1, 1, 'photos/', 1, 1)", "share 1").await;
+    check("INSERT INTO flow VALUES (1, 'small', 'foreground', '', 1, 1, 1)", "flow 1").await;
+    check("UPDATE queue_count SET count = 1 WHERE lane = 'large' AND state = 'dead'", "the dead jobs of lane large").await;
 }

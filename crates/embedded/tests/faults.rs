@@ -42,7 +42,7 @@ async fn has_stopped(fixture: Fixture, error: EmbeddedError) {
     for path in ["photos/b", "photos/input/a"] {
         assert!(matches!(put(&fixture.store, path, b"later").await, Err(EmbeddedError::Stopped { .. })));
     }
-    assert!(matches!(fixture.store.claim(1, std::time::Duration::ZERO).await, Err(EmbeddedError::Stopped { .. })));
+    assert!(matches!(fixture.store.claim(small(1, std::time::Duration::ZERO)).await, Err(EmbeddedError::Stopped { .. })));
     let fixture = fixture.reopen().await;
     assert_eq!(get(&fixture.store, "photos/input/a").await.unwrap(), bytes(1, 5000));
     goes_on(fixture).await;

@@ -132,7 +132,7 @@ async fn apply(
         }
         Operation::DeleteMany { keys } => {
             let listed = keys.iter().map(|key| ObjectKey::new(KEYS[*key]).unwrap()).collect();
-            let answers = store.delete_objects(&bucket("photos"), listed, None).await.unwrap();
+            let answers = store.delete_objects(&bucket("photos"), listed, Origin::default()).await.unwrap();
             let expected: Vec<_> = keys.iter().map(|key| model.remove(KEYS[*key]).is_some()).collect();
             assert_eq!(answers, expected);
             None
@@ -144,8 +144,9 @@ async fn apply(
                 destination: at(&format!("photos/{}", KEYS[to])),
                 precondition: Precondition::default(),
                 attributes: None,
+                tags: None,
                 checksum: None,
-                request_id: None,
+                origin: Origin::default(),
             };
             let answer = store.copy_object(copy).await;
             let source = model.get(KEYS[from]).cloned();
@@ -175,7 +176,7 @@ async fn apply(
                 precondition: Precondition::default(),
                 expected_size_bytes: None,
                 expected_checksum: None,
-                request_id: None,
+                origin: Origin::default(),
             };
             let info = store.complete_upload(complete).await.unwrap();
             model.insert(KEYS[key], Expected { content, etag: info.etag.clone(), user: BTreeMap::new() });

@@ -22,7 +22,7 @@ fn complete(path: &str, id: &UploadId, parts: Vec<CompletePart>) -> CompleteUplo
         precondition: Precondition::default(),
         expected_size_bytes: None,
         expected_checksum: None,
-        request_id: None,
+        origin: Origin::default(),
     }
 }
 

@@ -100,10 +100,10 @@ async fn conditions_on_writes_follow_s3() {
     assert!(matches!(attempt(none_matching(&etag)).await, Err(EmbeddedError::PreconditionFailed)));
     attempt(matching(&etag)).await.unwrap();
     attempt(none_matching("0")).await.unwrap();
-    let refused = store.delete_object(&at("photos/a"), matching("0"), None).await;
+    let refused = store.delete_object(&at("photos/a"), matching("0"), Origin::default()).await;
     assert!(matches!(refused, Err(EmbeddedError::PreconditionFailed)));
-    assert!(store.delete_object(&at("photos/a"), matching(&etag), None).await.unwrap());
-    assert!(!store.delete_object(&at("photos/a"), matching(&etag), None).await.unwrap());
+    assert!(store.delete_object(&at("photos/a"), matching(&etag), Origin::default()).await.unwrap());
+    assert!(!store.delete_object(&at("photos/a"), matching(&etag), Origin::default()).await.unwrap());
     fixture.check().await;
 }
 
@@ -119,8 +119,9 @@ async fn copies_share_their_content() {
         destination: at(to),
         precondition: Precondition::default(),
         attributes: None,
+        tags: None,
         checksum: None,
-        request_id: None,
+        origin: Origin::default(),
     };
     let copied = store.copy_object(copy("photos/a", "prints/b")).await.unwrap();
     assert_eq!((&copied.etag, &copied.checksum, copied.sha256), (&original.etag, &original.checksum, original.sha256));
@@ -180,7 +181,7 @@ async fn a_bucket_goes_only_when_empty() {
     put(store, "photos/a", &bytes(1, 5000)).await.unwrap();
     assert!(matches!(store.delete_bucket(&bucket("photos")).await, Err(EmbeddedError::BucketNotEmpty(_))));
     assert_eq!(
-        store.delete_objects(&bucket("photos"), vec![at("photos/a").key, at("photos/b").key], None).await.unwrap(),
+        store.delete_objects(&bucket("photos"), vec![at("photos/a").key, at("photos/b").key], Origin::default()).await.unwrap(),
         [true, false]
     );
     let id = store.create_upload(&at("photos/up"), Attributes::default(), None).await.unwrap();

@@ -22,12 +22,16 @@ fn end(job: &LeasedJob, change: RecordChange) -> CatalogWrite {
 }
 
 fn failed() -> RecordChange {
-    let failure = Failure { rule: "thumb".to_owned(), error: "not an image".to_owned() };
-    RecordChange::Failed { info: None, variants: Vec::new(), failure }
+    let failure = Failure { rule: "thumb".to_owned(), cause: FailureCause::NotAnImage, error: "not an image".to_owned() };
+    RecordChange::Failed { info: None, variants: Vec::new(), failure, facts: None }
 }
 
 fn attempt(number: u32) -> Attempt {
-    Attempt { number, ended_at: Timestamp::from_millis(0), error: format!("attempt {number}") }
+    Attempt { number, ended_at: Timestamp::from_millis(0), cause: FailureCause::Unavailable, error: format!("attempt {number}") }
+}
+
+fn attempted(number: u32) -> FailedAttempt {
+    FailedAttempt { attempt: attempt(number), facts: None }
 }
 
 async fn counts(store: &Embedded) -> [u64; 4] {
@@ -46,12 +50,12 @@ async fn jobs_are_claimed_in_order_and_once() {
     put(store, "photos/elsewhere", b"x").await.unwrap();
     assert!(arrivals.has_changed().unwrap());
     assert_eq!(*arrivals.borrow_and_update(), 3);
-    let first = store.claim(2, LONG).await.unwrap();
+    let first = store.claim(small(2, LONG)).await.unwrap();
     let keys: Vec<_> = first.iter().map(|job| job.job.event.key.as_str()).collect();
     assert_eq!(keys, ["input/a", "input/b"]);
-    let second = store.claim(2, LONG).await.unwrap();
+    let second = store.claim(small(2, LONG)).await.unwrap();
     assert_eq!(second.len(), 1);
-    assert!(store.claim(2, LONG).await.unwrap().is_empty());
+    assert!(store.claim(small(2, LONG)).await.unwrap().is_empty());
     assert_eq!(store.pending_job(&at("photos/input/b")).await.unwrap(), Some(first[1].job.event.clone()));
     assert_eq!(store.catalog_commit(end(&first[0], RecordChange::Dropped)).await, Commit::Applied);
     assert_eq!(store.catalog_commit(end(&first[0], RecordChange::Dropped)).await, Commit::LeaseLost);
@@ -75,13 +79,13 @@ async fn who_slept_through_its_lease_changes_nothing() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     put(store, "photos/input/a", b"x").await.unwrap();
-    let slow = store.claim(1, Duration::ZERO).await.unwrap().remove(0);
-    let quick = store.claim(1, LONG).await.unwrap().remove(0);
+    let slow = store.claim(small(1, Duration::ZERO)).await.unwrap().remove(0);
+    let quick = store.claim(small(1, LONG)).await.unwrap().remove(0);
     assert_eq!(quick.lease.job_id, slow.lease.job_id);
     assert!(quick.lease.token > slow.lease.token);
     assert_eq!((slow.attempt, quick.attempt), (1, 2));
     assert_eq!(store.heartbeat(&[slow.lease, quick.lease], LONG).await.unwrap(), [slow.lease]);
-    assert!(!store.retry_later(slow.lease, attempt(1), LONG).await.unwrap());
+    assert!(!store.retry_later(slow.lease, attempted(1), LONG).await.unwrap());
     assert!(!store.release(slow.lease).await.unwrap());
     assert_eq!(store.catalog_commit(end(&slow, failed())).await, Commit::LeaseLost);
     assert_eq!(store.image(&at("photos/input/a")).await.unwrap(), None);
@@ -95,12 +99,12 @@ async fn a_lease_that_ran_out_holds_until_another_claims() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     put(store, "photos/input/a", b"x").await.unwrap();
-    let job = store.claim(1, Duration::ZERO).await.unwrap().remove(0);
-    assert!(store.next_due().await.unwrap().is_some());
+    let job = store.claim(small(1, Duration::ZERO)).await.unwrap().remove(0);
+    assert!(store.next_due(Lane::Small).await.unwrap().is_some());
     assert!(store.heartbeat(&[job.lease], LONG).await.unwrap().is_empty());
-    assert!(store.claim(1, LONG).await.unwrap().is_empty());
+    assert!(store.claim(small(1, LONG)).await.unwrap().is_empty());
     assert_eq!(store.catalog_commit(end(&job, RecordChange::Dropped)).await, Commit::Applied);
-    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(store.next_due(Lane::Small).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -108,20 +112,20 @@ async fn failures_wait_and_a_release_does_not_count() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     put(store, "photos/input/a", b"x").await.unwrap();
-    let job = store.claim(1, LONG).await.unwrap().remove(0);
+    let job = store.claim(small(1, LONG)).await.unwrap().remove(0);
     assert!(store.release(job.lease).await.unwrap());
-    let job = store.claim(1, LONG).await.unwrap().remove(0);
+    let job = store.claim(small(1, LONG)).await.unwrap().remove(0);
     assert_eq!(job.attempt, 1);
-    assert!(store.retry_later(job.lease, attempt(1), LONG).await.unwrap());
+    assert!(store.retry_later(job.lease, attempted(1), LONG).await.unwrap());
     assert_eq!(counts(store).await, [0, 0, 1, 0]);
-    assert!(store.claim(1, LONG).await.unwrap().is_empty());
-    assert!(store.next_due().await.unwrap().unwrap() > job.job.event.time);
+    assert!(store.claim(small(1, LONG)).await.unwrap().is_empty());
+    assert!(store.next_due(Lane::Small).await.unwrap().unwrap() > job.job.event.time);
     let id = job.lease.job_id;
     assert!(store.retry_job(id).await.unwrap());
-    let job = store.claim(1, LONG).await.unwrap().remove(0);
+    let job = store.claim(small(1, LONG)).await.unwrap().remove(0);
     assert_eq!((job.attempt, job.attempts.clone()), (1, vec![attempt(1)]));
     assert_eq!(store.catalog_commit(end(&job, failed())).await, Commit::Applied);
-    let letters = store.jobs(JobFilter { state: Some(JobState::Dead), after: None, max: 10 }).await.unwrap();
+    let letters = store.jobs(JobFilter { state: Some(JobState::Dead), max: 10, ..JobFilter::default() }).await.unwrap();
     assert_eq!(letters.len(), 1);
     assert_eq!((letters[0].id, letters[0].state, letters[0].attempts.len()), (id, JobState::Dead, 2));
     assert_eq!(letters[0].attempts[1].error, "not an image");
@@ -137,14 +141,14 @@ async fn a_restart_frees_what_was_claimed_and_keeps_the_rest() {
     for key in ["a", "b", "c", "d"] {
         put(&fixture.store, &format!("photos/input/{key}"), b"x").await.unwrap();
     }
-    let jobs = fixture.store.claim(3, LONG).await.unwrap();
-    assert!(fixture.store.retry_later(jobs[1].lease, attempt(1), LONG).await.unwrap());
+    let jobs = fixture.store.claim(small(3, LONG)).await.unwrap();
+    assert!(fixture.store.retry_later(jobs[1].lease, attempted(1), LONG).await.unwrap());
     fixture.store.catalog_commit(end(&jobs[2], failed())).await;
     let before = jobs[0].lease;
     let fixture = fixture.reopen().await;
     let store = &fixture.store;
     assert_eq!(counts(store).await, [2, 0, 1, 1]);
-    let again = store.claim(10, LONG).await.unwrap();
+    let again = store.claim(small(10, LONG)).await.unwrap();
     assert_eq!(again[0].lease.job_id, before.job_id);
     assert_eq!((again[0].attempt, again.len()), (2, 2));
     assert_eq!(store.heartbeat(&[before], LONG).await.unwrap(), [before]);
@@ -156,7 +160,7 @@ async fn a_newer_upload_takes_the_place_of_a_job_that_has_not_begun() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     put(store, "photos/input/a", b"1").await.unwrap();
-    let begun = store.claim(1, LONG).await.unwrap().remove(0);
+    let begun = store.claim(small(1, LONG)).await.unwrap().remove(0);
     put(store, "photos/input/a", b"2").await.unwrap();
     put(store, "photos/input/a", b"3").await.unwrap();
     put(store, "photos/input/b", b"3").await.unwrap();
@@ -164,7 +168,7 @@ async fn a_newer_upload_takes_the_place_of_a_job_that_has_not_begun() {
     delete(store, "photos/input/a").await.unwrap();
     assert_eq!(counts(store).await, [2, 1, 0, 0]);
     assert_eq!(store.pending_job(&at("photos/input/a")).await.unwrap(), Some(begun.job.event.clone()));
-    let jobs = store.claim(10, LONG).await.unwrap();
+    let jobs = store.claim(small(10, LONG)).await.unwrap();
     let actions: Vec<_> = jobs.iter().map(|job| (job.job.event.key.as_str(), job.job.action)).collect();
     assert_eq!(actions, [("input/b", Action::Process), ("input/a", Action::Remove)]);
     assert_eq!(store.catalog_commit(end(&begun, failed())).await, Commit::Superseded);
@@ -178,66 +182,11 @@ async fn a_job_is_queued_once_however_often_it_comes() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     put(store, "photos/input/a", b"1").await.unwrap();
-    let job = store.claim(1, LONG).await.unwrap().remove(0);
-    assert_eq!(store.enqueue(vec![job.job.clone(), job.job.clone()]).await.unwrap(), 0);
+    let job = store.claim(small(1, LONG)).await.unwrap().remove(0);
+    assert_eq!(store.enqueue(vec![job.job.clone(), job.job.clone()], Priority::Foreground).await.unwrap(), 0);
     assert_eq!(store.catalog_commit(end(&job, RecordChange::Dropped)).await, Commit::Applied);
-    assert_eq!(store.enqueue(vec![job.job.clone(), job.job.clone()]).await.unwrap(), 1);
-    let again = store.claim(1, LONG).await.unwrap().remove(0);
+    assert_eq!(store.enqueue(vec![job.job.clone(), job.job.clone()], Priority::Foreground).await.unwrap(), 1);
+    let again = store.claim(small(1, LONG)).await.unwrap().remove(0);
     assert!(again.lease.job_id > job.lease.job_id);
-    fixture.check().await;
-}
-
-#[tokio::test]
-async fn notifications_are_told_once_and_kept_until_delivered() {
-    let fixture = Fixture::new().await;
-    let store = &fixture.store;
-    let source = put(store, "photos/input/a", b"1").await.unwrap();
-    let notification = Notification {
-        target: NotificationTarget::Log,
-        outcome: Outcome::Failed,
-        source: source.object.clone(),
-        rule: "thumb".to_owned(),
-        time: Timestamp::from_millis(0),
-        variants: Vec::new(),
-        failure: None,
-    };
-    let arrivals = store.notification_arrivals();
-    for _ in 0..2 {
-        let job = store.claim(1, LONG).await.unwrap().remove(0);
-        let write = CatalogWrite { notifications: vec![notification.clone()], ..end(&job, failed()) };
-        assert_eq!(store.catalog_commit(write).await, Commit::Applied);
-        store.retry_job(job.lease.job_id).await.unwrap();
-    }
-    assert_eq!(*arrivals.borrow(), 1, "the same failure is told once");
-    let fixture = fixture.reopen().await;
-    let store = &fixture.store;
-    let told = store.notifications(10).await.unwrap();
-    assert_eq!(told.len(), 1);
-    assert_eq!((&told[0].notification, told[0].attempt), (&notification, 1));
-    assert_eq!(told[0].message_id.len(), 32);
-    store.fail_notification(told[0].id, "refused".to_owned(), Some(Timestamp::from_millis(1))).await.unwrap();
-    let again = store.notifications(10).await.unwrap();
-    assert_eq!((again[0].attempt, &again[0].message_id), (2, &told[0].message_id));
-    assert_eq!(store.next_notification_due().await.unwrap(), Some(Timestamp::from_millis(1)));
-    store.finish_notification(again[0].id).await.unwrap();
-    assert!(store.notifications(10).await.unwrap().is_empty());
-
-    // The removal is told to the rule that had recorded the image, once.
-    delete(store, "photos/input/a").await.unwrap();
-    let removal = loop {
-        let job = store.claim(1, LONG).await.unwrap().remove(0);
-        if job.job.action == Action::Remove {
-            break job;
-        }
-        store.catalog_commit(end(&job, RecordChange::Dropped)).await;
-    };
-    let write = CatalogWrite { notifications: vec![notification], ..end(&removal, RecordChange::Removed) };
-    let stranger = CatalogWrite { rule: "other".to_owned(), lease: None, ..write.clone() };
-    assert_eq!(store.catalog_commit(stranger).await, Commit::Applied);
-    assert!(store.notifications(10).await.unwrap().is_empty());
-    assert_eq!(store.catalog_commit(CatalogWrite { lease: None, ..write.clone() }).await, Commit::Applied);
-    assert_eq!(store.notifications(10).await.unwrap().len(), 1);
-    assert_eq!(store.catalog_commit(write).await, Commit::Applied);
-    assert_eq!(store.notifications(10).await.unwrap().len(), 1);
     fixture.check().await;
 }

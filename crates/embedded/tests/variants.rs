@@ -84,14 +84,15 @@ async fn what_clients_do_to_variants_starts_nothing_and_is_respected() {
         destination: at("photos/input/copy"),
         precondition: Precondition::default(),
         attributes: None,
+        tags: None,
         checksum: None,
-        request_id: None,
+        origin: Origin::default(),
     };
     assert!(store.copy_object(copy).await.unwrap().provenance);
-    assert_eq!(store.claim(9, Duration::ZERO).await.unwrap().len(), 0);
+    assert_eq!(store.claim(small(9, Duration::ZERO)).await.unwrap().len(), 0);
     // Somebody's own upload takes the place of a variant: it starts a job, and is never overwritten.
     put(store, "photos/input/3", b"own").await.unwrap();
-    assert_eq!(store.claim(9, Duration::ZERO).await.unwrap().len(), 1);
+    assert_eq!(store.claim(small(9, Duration::ZERO)).await.unwrap().len(), 1);
     let refused = replace(store, &version, "photos/input/3", "photos/input/3", b"variant").await;
     assert!(matches!(refused, Err(StoreError::Occupied { .. })), "{refused:?}");
     assert_eq!(get(store, "photos/input/3").await.unwrap(), b"own");
@@ -114,14 +115,14 @@ async fn a_late_job_about_an_earlier_removal_is_told_so() {
     let store = &fixture.store;
     let version = source(store, "photos/input/a", b"source").await;
     delete(store, "photos/input/a").await.unwrap();
-    let first = store.claim(1, Duration::from_secs(60)).await.unwrap().remove(0).job.event.version();
+    let first = store.claim(small(1, Duration::from_secs(60))).await.unwrap().remove(0).job.event.version();
     source(store, "photos/input/a", b"again").await;
     delete(store, "photos/input/a").await.unwrap();
     let late = store.replace_variants(&first, SourceState::Gone, "thumb", Vec::new()).await;
     assert!(matches!(late, Err(StoreError::Superseded { .. })), "{late:?}");
     let early = store.replace_variants(&version, SourceState::Present, "thumb", Vec::new()).await;
     assert!(matches!(early, Err(StoreError::Superseded { .. })), "{early:?}");
-    let last = store.claim(1, Duration::from_secs(60)).await.unwrap().remove(0).job.event.version();
+    let last = store.claim(small(1, Duration::from_secs(60))).await.unwrap().remove(0).job.event.version();
     store.replace_variants(&last, SourceState::Gone, "thumb", Vec::new()).await.unwrap();
     fixture.check().await;
 }

@@ -1,4 +1,4 @@
-//! What clients ask about access and tags: everything belongs to the one owner, nothing has tags.
+//! What clients ask about access: everything belongs to the one owner.
 
 use crate::error::store_error;
 use crate::operations::{bucket_name, null_version, object_ref, owner};
@@ -60,15 +60,4 @@ pub(crate) fn refuse_grants(canned: Option<&str>, granted: bool) -> S3Result<()>
         return Err(s3_error!(AccessControlListNotSupported));
     }
     Ok(())
-}
-
-/// `aws s3 cp` asks for the tags of a large source before it copies it in parts.
-pub(crate) async fn tags_of_object(
-    store: &Embedded,
-    request: S3Request<GetObjectTaggingInput>,
-) -> S3Result<S3Response<GetObjectTaggingOutput>> {
-    let input = request.input;
-    null_version(input.version_id.as_deref())?;
-    store.object(&object_ref(&input.bucket, &input.key)?).await.map_err(store_error)?;
-    Ok(S3Response::new(GetObjectTaggingOutput { tag_set: Vec::new(), version_id: None }))
 }

@@ -24,6 +24,7 @@ macro_rules! attributes {
                 expires: $input.expires.clone(),
                 website_redirect_location: $input.website_redirect_location.clone(),
                 user: Default::default(),
+                tags: $crate::tagging::parse($input.tagging.as_deref())?,
             },
             $input.metadata.clone(),
         )
@@ -48,7 +49,6 @@ macro_rules! refuse_unsupported {
                 || $input.object_lock_legal_hold_status.is_some()
                 || $input.object_lock_retain_until_date.is_some(),
             storage_class: $input.storage_class.as_ref(),
-            tagging: $input.tagging.as_deref(),
         })
     };
 }
@@ -61,7 +61,6 @@ pub(crate) struct Asked<'a> {
     pub(crate) encryption: bool,
     pub(crate) object_lock: bool,
     pub(crate) storage_class: Option<&'a StorageClass>,
-    pub(crate) tagging: Option<&'a str>,
 }
 
 /// Silence would be a lie: an object that was asked to be public, encrypted or locked and is not.
@@ -72,9 +71,6 @@ pub(crate) fn refuse(asked: &Asked<'_>) -> S3Result<()> {
     }
     if asked.object_lock {
         return Err(not_implemented("object lock"));
-    }
-    if asked.tagging.is_some_and(|tags| !tags.is_empty()) {
-        return Err(not_implemented("tags"));
     }
     match asked.storage_class.map(StorageClass::as_str) {
         None | Some(StorageClass::STANDARD) => Ok(()),
@@ -153,8 +149,7 @@ mod tests {
 
     #[test]
     fn what_would_not_be_done_is_refused() {
-        let nothing =
-            || Asked { acl: None, grants: false, encryption: false, object_lock: false, storage_class: None, tagging: None };
+        let nothing = || Asked { acl: None, grants: false, encryption: false, object_lock: false, storage_class: None };
         assert!(refuse(&nothing()).is_ok());
         assert!(refuse(&Asked { acl: Some("private"), ..nothing() }).is_ok());
         assert!(refuse(&Asked { acl: Some("public-read"), ..nothing() }).is_err());

@@ -29,7 +29,6 @@ pub(crate) async fn create(
         encryption: false,
         object_lock: input.object_lock_enabled_for_bucket.unwrap_or_default(),
         storage_class: None,
-        tagging: None,
     })?;
     // Where the bucket is to be is not asked: there is one place, and any region may sign.
     let bucket = bucket_name(&input.bucket)?;

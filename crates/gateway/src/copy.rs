@@ -7,8 +7,9 @@ use crate::error::{not_implemented, store_error};
 use crate::multipart::{part_number, upload_id};
 use crate::operations::{null_version, object_ref};
 use crate::put::DEFAULT_CHECKSUM;
-use crate::request::RequestId;
+use crate::request::origin;
 use crate::service::MAX_BODY_BYTES;
+use crate::tagging;
 use futures::TryStreamExt as _;
 use minilab_embedded::{BodyOptions, CopyObject, Embedded, EmbeddedError};
 use minilab_model::ObjectRef;
@@ -17,7 +18,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use std::ops;
 
 pub(crate) async fn copy(store: &Embedded, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
-    let request_id = RequestId::of(&request);
+    let origin = origin(&request);
     let input = request.input;
     refuse_unsupported!(input)?;
     if input.copy_source_sse_customer_algorithm.is_some() {
@@ -48,8 +49,9 @@ pub(crate) async fn copy(store: &Embedded, request: S3Request<CopyObjectInput>) 
             destination,
             precondition: conditional::of_write(input.if_match.as_ref(), input.if_none_match.as_ref())?,
             attributes: if replace { Some(attributes!(input)?) } else { None },
+            tags: tagging::of_copy(input.tagging_directive.as_ref(), input.tagging.as_deref())?,
             checksum: checksum::algorithm(input.checksum_algorithm.as_ref())?,
-            request_id,
+            origin,
         })
         .await
         .map_err(store_error)?;

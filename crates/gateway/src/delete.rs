@@ -4,8 +4,8 @@ use crate::checksum::check_parsed_body;
 use crate::conditional;
 use crate::error::{not_implemented, store_error};
 use crate::operations::{bucket_name, null_version, object_ref};
-use crate::request::{BodyDigests, RequestId};
-use minilab_embedded::{Embedded, Precondition};
+use crate::request::{BodyDigests, origin};
+use minilab_embedded::{Embedded, Origin, Precondition};
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
@@ -13,7 +13,7 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 const MAX_KEYS: usize = 1000;
 
 pub(crate) async fn one(store: &Embedded, request: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
-    let request_id = RequestId::of(&request);
+    let origin = origin(&request);
     let input = request.input;
     null_version(input.version_id.as_deref())?;
     if input.if_match_size.is_some() || input.if_match_last_modified_time.is_some() {
@@ -21,13 +21,13 @@ pub(crate) async fn one(store: &Embedded, request: S3Request<DeleteObjectInput>)
     }
     let object = object_ref(&input.bucket, &input.key)?;
     let precondition = conditional::of_write(input.if_match.as_ref(), None)?;
-    store.delete_object(&object, precondition, request_id).await.map_err(store_error)?;
+    store.delete_object(&object, precondition, origin).await.map_err(store_error)?;
     Ok(S3Response::new(DeleteObjectOutput::default()))
 }
 
 pub(crate) async fn many(store: &Embedded, request: S3Request<DeleteObjectsInput>) -> S3Result<S3Response<DeleteObjectsOutput>> {
     check_parsed_body(&request.headers, request.extensions.get::<BodyDigests>().and_then(BodyDigests::get))?;
-    let request_id = RequestId::of(&request);
+    let origin = origin(&request);
     let input = request.input;
     let bucket = bucket_name(&input.bucket)?;
     if input.delete.objects.is_empty() || input.delete.objects.len() > MAX_KEYS {
@@ -51,13 +51,13 @@ pub(crate) async fn many(store: &Embedded, request: S3Request<DeleteObjectsInput
     // All without a condition go in one transaction, and so do their events.
     let keys = plain.iter().map(|(_, object)| object.key.clone()).collect::<Vec<_>>();
     if !keys.is_empty() {
-        store.delete_objects(&bucket, keys, request_id.clone()).await.map_err(store_error)?;
+        store.delete_objects(&bucket, keys, origin.clone()).await.map_err(store_error)?;
         deleted.extend(plain.into_iter().map(|(identifier, _)| identifier));
     }
     for (identifier, object) in conditional {
         let if_match = identifier.e_tag.clone().map(ETagCondition::ETag);
         let outcome = match conditional::of_write(if_match.as_ref(), None) {
-            Ok(precondition) => delete(store, &object, precondition, request_id.clone()).await,
+            Ok(precondition) => delete(store, &object, precondition, origin.clone()).await,
             Err(error) => Err(error),
         };
         match outcome {
@@ -93,13 +93,8 @@ fn check(bucket: &str, identifier: &ObjectIdentifier) -> Result<minilab_model::O
     object_ref(bucket, &identifier.key)
 }
 
-async fn delete(
-    store: &Embedded,
-    object: &minilab_model::ObjectRef,
-    precondition: Precondition,
-    request_id: Option<String>,
-) -> S3Result<()> {
-    store.delete_object(object, precondition, request_id).await.map(drop).map_err(store_error)
+async fn delete(store: &Embedded, object: &minilab_model::ObjectRef, precondition: Precondition, origin: Origin) -> S3Result<()> {
+    store.delete_object(object, precondition, origin).await.map(drop).map_err(store_error)
 }
 
 /// Whether XML 1.0 can hold the text. What it cannot is deleted all the same, but not echoed.

@@ -17,6 +17,7 @@ pub(crate) fn store_error(error: EmbeddedError) -> S3Error {
         E::NoSuchBucket(_) => s3_error!(NoSuchBucket),
         E::BucketNotEmpty(_) => s3_error!(BucketNotEmpty),
         E::NoSuchKey(_) => s3_error!(NoSuchKey),
+        E::TooManyTags(_) => too_many_tags(),
         E::NoSuchUpload { .. } => s3_error!(NoSuchUpload),
         E::InvalidPart { number } => s3_error!(
             InvalidPart,
@@ -58,6 +59,10 @@ fn insufficient_storage() -> S3Error {
     );
     error.set_status_code(StatusCode::INSUFFICIENT_STORAGE);
     error
+}
+
+pub(crate) fn too_many_tags() -> S3Error {
+    custom("BadRequest", StatusCode::BAD_REQUEST, "Object tags cannot be greater than 10")
 }
 
 /// An error with a code that the protocol layer does not list.

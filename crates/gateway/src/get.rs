@@ -62,7 +62,7 @@ pub(crate) async fn get(store: &Embedded, request: S3Request<GetObjectInput>) ->
     conditions.check_read(&info.etag, info.modified_at).map_err(|error| unmet(error, &info))?;
     let wanted = Wanted::of(input.range, input.part_number, &request.headers, &info)?;
 
-    let mut answer = GetObjectOutput::default();
+    let mut answer = GetObjectOutput { tag_count: tag_count(&info), ..GetObjectOutput::default() };
     describe!(answer, info, wanted, input.checksum_mode);
     let left = wanted.range.end - wanted.range.start;
     let body = ObjectBody { stream: Box::pin(reader.into_stream(wanted.range)), left };
@@ -82,7 +82,7 @@ pub(crate) async fn head(store: &Embedded, request: S3Request<HeadObjectInput>) 
     conditions.check_read(&info.etag, info.modified_at).map_err(|error| unmet(error, &info))?;
     let wanted = Wanted::of(input.range, input.part_number, &request.headers, &info)?;
 
-    let mut answer = HeadObjectOutput::default();
+    let mut answer = HeadObjectOutput { tag_count: tag_count(&info), ..HeadObjectOutput::default() };
     describe!(answer, info, wanted, input.checksum_mode);
     // The protocol layer applies the overrides to GetObject alone.
     let replace = |stored: &mut Option<String>, wanted: Option<String>| {
@@ -130,6 +130,11 @@ pub(crate) async fn attributes(
             Some(dto::GetObjectAttributesParts { total_parts_count: i32::try_from(parts.len()).ok(), ..Default::default() });
     }
     Ok(S3Response::new(answer))
+}
+
+/// The number of tags, told only when there are any.
+fn tag_count(info: &ObjectInfo) -> Option<i32> {
+    i32::try_from(info.attributes.tags.len()).ok().filter(|count| *count > 0)
 }
 
 /// Which bytes of an object an answer carries.

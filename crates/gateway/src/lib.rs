@@ -24,6 +24,8 @@ mod error;
 mod get;
 mod list;
 mod multipart;
+mod notification;
+mod observer;
 mod operations;
 mod post;
 mod put;
@@ -31,6 +33,8 @@ mod receive;
 mod request;
 mod request_body;
 mod service;
+mod tagging;
 
 pub use access::Credentials;
+pub use observer::{AnswerObserver, Answered};
 pub use service::{Gateway, GatewayError, GatewayOptions, MAX_BODY_BYTES, service};

@@ -8,7 +8,7 @@ use crate::list::initiator;
 use crate::operations::{object_ref, owner};
 use crate::put::DEFAULT_CHECKSUM;
 use crate::receive::{Expected, receive};
-use crate::request::RequestId;
+use crate::request::origin;
 use http::header::HOST;
 use minilab_embedded::{CompletePart, CompleteUpload, Embedded, UploadId};
 use s3s::dto::*;
@@ -120,7 +120,7 @@ pub(crate) async fn complete(
     store: &Embedded,
     request: S3Request<CompleteMultipartUploadInput>,
 ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-    let request_id = RequestId::of(&request);
+    let origin = origin(&request);
     let host = request.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
     let input = request.input;
     let object = object_ref(&input.bucket, &input.key)?;
@@ -143,7 +143,7 @@ pub(crate) async fn complete(
             expected_checksum: checksum_values!(input)?.map(|(_, value)| value),
             object,
             id,
-            request_id,
+            origin,
         })
         .await
         .map_err(store_error)?;

@@ -1,7 +1,7 @@
 //! Which operation is answered where. What is not named here answers NotImplemented.
 
 use crate::error::name_error;
-use crate::{acl, bucket, copy, delete, get, list, multipart, post, put};
+use crate::{acl, bucket, copy, delete, get, list, multipart, notification, post, put, tagging};
 use minilab_embedded::Embedded;
 use minilab_model::ObjectRef;
 use s3s::dto::*;
@@ -12,11 +12,13 @@ use std::sync::Arc;
 pub(crate) struct Operations {
     store: Embedded,
     region: Arc<str>,
+    /// The webhooks that a bucket's notification configuration may name.
+    webhooks: Vec<String>,
 }
 
 impl Operations {
-    pub(crate) fn new(store: Embedded, region: Arc<str>) -> Self {
-        Self { store, region }
+    pub(crate) fn new(store: Embedded, region: Arc<str>, webhooks: Vec<String>) -> Self {
+        Self { store, region, webhooks }
     }
 }
 
@@ -48,6 +50,20 @@ impl S3 for Operations {
         bucket::versioning(&self.store, request).await
     }
 
+    async fn get_bucket_notification_configuration(
+        &self,
+        request: S3Request<GetBucketNotificationConfigurationInput>,
+    ) -> Answer<GetBucketNotificationConfigurationOutput> {
+        notification::get(&self.store, request).await
+    }
+
+    async fn put_bucket_notification_configuration(
+        &self,
+        request: S3Request<PutBucketNotificationConfigurationInput>,
+    ) -> Answer<PutBucketNotificationConfigurationOutput> {
+        notification::put(&self.store, &self.webhooks, request).await
+    }
+
     async fn get_bucket_acl(&self, request: S3Request<GetBucketAclInput>) -> Answer<GetBucketAclOutput> {
         acl::of_bucket(&self.store, request).await
     }
@@ -61,7 +77,15 @@ impl S3 for Operations {
     }
 
     async fn get_object_tagging(&self, request: S3Request<GetObjectTaggingInput>) -> Answer<GetObjectTaggingOutput> {
-        acl::tags_of_object(&self.store, request).await
+        tagging::get(&self.store, request).await
+    }
+
+    async fn put_object_tagging(&self, request: S3Request<PutObjectTaggingInput>) -> Answer<PutObjectTaggingOutput> {
+        tagging::put(&self.store, request).await
+    }
+
+    async fn delete_object_tagging(&self, request: S3Request<DeleteObjectTaggingInput>) -> Answer<DeleteObjectTaggingOutput> {
+        tagging::delete(&self.store, request).await
     }
 
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {

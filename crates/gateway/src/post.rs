@@ -7,7 +7,7 @@ use crate::error::not_implemented;
 use crate::operations::object_ref;
 use crate::put::{Incoming, store_object};
 use crate::receive::Expected;
-use crate::request::RequestId;
+use crate::request::origin;
 use http::HeaderMap;
 use http::header::ETAG;
 use minilab_embedded::Embedded;
@@ -16,7 +16,7 @@ use s3s::dto::{ETag, PostObjectInput, PostObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
 pub(crate) async fn post(store: &Embedded, request: S3Request<PostObjectInput>) -> S3Result<S3Response<PostObjectOutput>> {
-    let request_id = RequestId::of(&request);
+    let origin = origin(&request);
     let input = request.input;
     refuse_unsupported!(input)?;
     if input.write_offset_bytes.is_some() {
@@ -35,7 +35,7 @@ pub(crate) async fn post(store: &Embedded, request: S3Request<PostObjectInput>) 
         },
         body: input.body,
         kind: EventKind::CreatedPost,
-        request_id,
+        origin,
     };
     let info = store_object(store, incoming).await?;
     let e_tag = ETag::Strong(info.etag);

@@ -6,8 +6,8 @@ use crate::conditional;
 use crate::error::{not_implemented, store_error};
 use crate::operations::object_ref;
 use crate::receive::{Expected, receive};
-use crate::request::RequestId;
-use minilab_embedded::{Attributes, ChecksumAlgorithm, Embedded, ObjectInfo, Precondition, PutObject};
+use crate::request::origin;
+use minilab_embedded::{Attributes, ChecksumAlgorithm, Embedded, ObjectInfo, Origin, Precondition, PutObject};
 use minilab_model::{EventKind, ObjectRef};
 use s3s::dto::{ETag, PutObjectInput, PutObjectOutput, StreamingBlob};
 use s3s::{S3Request, S3Response, S3Result};
@@ -23,11 +23,11 @@ pub(crate) struct Incoming {
     pub(crate) precondition: Precondition,
     pub(crate) expected: Expected,
     pub(crate) kind: EventKind,
-    pub(crate) request_id: Option<String>,
+    pub(crate) origin: Origin,
 }
 
 pub(crate) async fn put(store: &Embedded, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-    let request_id = RequestId::of(&request);
+    let origin = origin(&request);
     let input = request.input;
     refuse_unsupported!(input)?;
     if input.write_offset_bytes.is_some() {
@@ -45,7 +45,7 @@ pub(crate) async fn put(store: &Embedded, request: S3Request<PutObjectInput>) ->
         },
         body: input.body,
         kind: EventKind::CreatedPut,
-        request_id,
+        origin,
     };
     let info = store_object(store, incoming).await?;
     let mut answer = PutObjectOutput { e_tag: Some(ETag::Strong(info.etag)), ..PutObjectOutput::default() };
@@ -56,10 +56,10 @@ pub(crate) async fn put(store: &Embedded, request: S3Request<PutObjectInput>) ->
 
 /// Stages the body and commits the object.
 pub(crate) async fn store_object(store: &Embedded, incoming: Incoming) -> S3Result<ObjectInfo> {
-    let Incoming { object, body, attributes, precondition, expected, kind, request_id } = incoming;
+    let Incoming { object, body, attributes, precondition, expected, kind, origin } = incoming;
     // A missing bucket is told before gigabytes are taken in; the transaction decides it once more.
     store.bucket(&object.bucket).await.map_err(store_error)?;
     let algorithm = expected.checksum.as_ref().map_or(DEFAULT_CHECKSUM, |announced| announced.algorithm);
     let body = receive(store, body, algorithm, expected).await?;
-    store.put_object(PutObject { object, body, attributes, precondition, kind, request_id }).await.map_err(store_error)
+    store.put_object(PutObject { object, body, attributes, precondition, kind, origin }).await.map_err(store_error)
 }

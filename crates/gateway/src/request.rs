@@ -1,5 +1,6 @@
 //! What belongs to one request from its arrival to its answer: the id, the operation's name, the digests of a body.
 
+use minilab_embedded::Origin;
 use s3s::S3Request;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -17,10 +18,13 @@ impl RequestId {
         }
         Self(hex::encode_upper(bytes).into())
     }
+}
 
-    /// The id of a request that came through the gateway's service.
-    pub(crate) fn of<T>(request: &S3Request<T>) -> Option<String> {
-        request.extensions.get::<Self>().map(|id| id.0.to_string())
+/// Where a write comes from: the id of a request that came through the gateway's service, and who signed it.
+pub(crate) fn origin<T>(request: &S3Request<T>) -> Origin {
+    Origin {
+        request_id: request.extensions.get::<RequestId>().map(|id| id.0.to_string()),
+        requester: request.credentials.as_ref().map(|credentials| credentials.access_key.clone()),
     }
 }
 

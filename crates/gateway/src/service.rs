@@ -2,6 +2,7 @@
 //! carry the id.
 
 use crate::access::{Credentials, Keyring, SignedOnly};
+use crate::observer::{AnswerObserver, Answered};
 use crate::operations::Operations;
 use crate::request::{BodyDigests, RequestId, RequestLog};
 use crate::request_body::RequestBody;
@@ -53,11 +54,21 @@ pub struct GatewayOptions {
     pub host: Option<String>,
     /// How long a client may pause while it sends a body. Default 30 seconds.
     pub body_idle: Duration,
+    /// The names of the webhooks that buckets may tell of their events (`arn:minilab:sqs::NAME:webhook`). Default none.
+    pub webhooks: Vec<String>,
+    /// Who is told of every answer. Default nobody.
+    pub observer: Option<AnswerObserver>,
 }
 
 impl Default for GatewayOptions {
     fn default() -> Self {
-        Self { region: "us-east-1".to_owned(), host: None, body_idle: Duration::from_secs(30) }
+        Self {
+            region: "us-east-1".to_owned(),
+            host: None,
+            body_idle: Duration::from_secs(30),
+            webhooks: Vec::new(),
+            observer: None,
+        }
     }
 }
 
@@ -84,6 +95,7 @@ pub struct Gateway {
     protocol: S3Service,
     region: Arc<str>,
     body_idle: Duration,
+    observer: Option<AnswerObserver>,
 }
 
 /// Builds the gateway over `store` for those who have one of `credentials`.
@@ -98,7 +110,7 @@ pub fn service(store: Embedded, credentials: Vec<Credentials>, options: GatewayO
         return Err(GatewayError::EmptyKey);
     }
     let region: Arc<str> = options.region.into();
-    let mut builder = S3ServiceBuilder::new(Operations::new(store, Arc::clone(&region)));
+    let mut builder = S3ServiceBuilder::new(Operations::new(store, Arc::clone(&region), options.webhooks));
     builder.set_auth(Keyring::new(credentials));
     builder.set_access(SignedOnly);
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(protocol_limits()))));
@@ -107,7 +119,7 @@ pub fn service(store: Embedded, credentials: Vec<Credentials>, options: GatewayO
         // Any other name the machine is reached by means path style; it is no bucket.
         builder.set_host(domain.with_cname_fallback(false));
     }
-    Ok(Gateway { protocol: builder.build(), region, body_idle: options.body_idle })
+    Ok(Gateway { protocol: builder.build(), region, body_idle: options.body_idle, observer: options.observer })
 }
 
 fn protocol_limits() -> S3Config {
@@ -134,7 +146,7 @@ impl Gateway {
         B::Error: Into<StdError>,
     {
         let id = RequestId::random();
-        let span = tracing::info_span!("s3", request_id = %id.0);
+        let span = tracing::error_span!("request", trace = %id.0, operation = tracing::field::Empty);
         self.answer(request, id).instrument(span).await
     }
 
@@ -186,12 +198,17 @@ impl Gateway {
         response.headers_mut().insert(SERVER, HeaderValue::from_static("minilab"));
 
         // Headers alone are in the caller's hands now; a body that is still to be streamed is not counted.
-        let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let elapsed = started.elapsed();
+        let ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let (operation, status) = (log.operation(), response.status().as_u16());
+        tracing::Span::current().record("operation", operation);
+        if let Some(observer) = &self.observer {
+            observer.tell(Answered { operation, status: response.status(), elapsed });
+        }
         if refused {
-            tracing::info!(operation, status, code = code.as_deref().unwrap_or("-"), millis, "request refused");
+            tracing::info!(status, code = code.as_deref().unwrap_or("-"), ms, "request refused");
         } else {
-            tracing::debug!(operation, status, millis, "request answered");
+            tracing::debug!(status, ms, "request answered");
         }
 
         // A client that has begun to send reads the answer only after the rest is sent. One that waits for

@@ -23,10 +23,20 @@ enum Command {
     Develop(commands::develop::Args),
     /// Print what image files say of themselves, one JSON object a line
     Inspect(commands::inspect::Args),
+    /// Check the rules, see what they would make of what is there, and have it made
+    Rules(commands::rules::Args),
+    /// See what waits, failed or is given up; have it tried again or forgotten
+    Jobs(commands::jobs::Args),
+    /// See what was told to whom and how it went; have it told again
+    Notifications(commands::notifications::Args),
     /// Print the totals of a data directory, also while its server runs
     Stats(commands::stats::Args),
     /// Re-hash everything in a data directory and name what is wrong; its server must be stopped
     Fsck(commands::fsck::Args),
+    /// Do image work for a server, which starts it
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Worker(commands::worker::Args),
 }
 
 impl Cli {
@@ -37,8 +47,13 @@ impl Cli {
             Command::Demo(args) => commands::demo::run(args),
             Command::Develop(args) => commands::develop::run(&args),
             Command::Inspect(args) => commands::inspect::run(&args),
+            Command::Rules(args) => commands::rules::run(&args),
+            Command::Jobs(args) => commands::jobs::run(&args),
+            Command::Notifications(args) => commands::notifications::run(&args),
             Command::Stats(args) => commands::stats::run(&args),
             Command::Fsck(args) => commands::fsck::run(&args),
+            #[cfg(target_os = "linux")]
+            Command::Worker(args) => commands::worker::run(&args),
         }
     }
 }

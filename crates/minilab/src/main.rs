@@ -3,10 +3,14 @@
 mod cli;
 mod commands;
 mod config;
+mod control;
 mod error_chain;
+mod metrics;
+mod moment;
 mod progress;
 mod s3_client;
 mod serve;
+mod table;
 mod telemetry;
 
 use clap::Parser;

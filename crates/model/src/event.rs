@@ -52,7 +52,8 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    const ALL: [Self; 5] =
+    /// Every kind.
+    pub const ALL: [Self; 5] =
         [Self::CreatedPut, Self::CreatedPost, Self::CreatedCopy, Self::CreatedCompleteMultipartUpload, Self::RemovedDelete];
 
     /// The full S3 name.
@@ -150,6 +151,9 @@ pub struct Event {
     /// The request that caused it (`x-amz-request-id`), to follow one upload through the logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The access key that made the request, where one did. Each requester gets a fair share of the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester: Option<String>,
 }
 
 impl Event {

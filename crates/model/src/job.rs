@@ -80,8 +80,186 @@ pub struct Attempt {
     pub number: u32,
     /// When it ended.
     pub ended_at: Timestamp,
+    /// What kind of failure it was.
+    #[serde(default)]
+    pub cause: FailureCause,
     /// The error and its chain, one sentence.
     pub error: String,
+}
+
+/// What went wrong, in one word: to find and retry the jobs that failed in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCause {
+    /// The bytes are no image.
+    NotAnImage,
+    /// An image of a kind that cannot be processed.
+    Unsupported,
+    /// The file breaks the rules of its format.
+    Damaged,
+    /// The source or a variant of it is over a limit.
+    OverLimit,
+    /// The work ran past its deadline and was stopped.
+    Deadline,
+    /// The worker process ran out of the memory it may use.
+    OutOfMemory,
+    /// The worker process died of a signal or ended without an answer, or its code panicked.
+    WorkerDied,
+    /// A variant could not be encoded.
+    Encoding,
+    /// A variant's key is not valid.
+    Key,
+    /// The destination holds an object that no rule has made.
+    Occupied,
+    /// A destination bucket does not exist.
+    NoSuchBucket,
+    /// The store or the catalog could not do it.
+    Unavailable,
+    /// The process or the machine stopped while the job was under way, so that its lease ran out.
+    LeaseExpired,
+    /// Recorded before causes were, or by a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+impl FailureCause {
+    /// Every cause, in the order of the documentation.
+    pub const ALL: [Self; 14] = [
+        Self::NotAnImage,
+        Self::Unsupported,
+        Self::Damaged,
+        Self::OverLimit,
+        Self::Deadline,
+        Self::OutOfMemory,
+        Self::WorkerDied,
+        Self::Encoding,
+        Self::Key,
+        Self::Occupied,
+        Self::NoSuchBucket,
+        Self::Unavailable,
+        Self::LeaseExpired,
+        Self::Unknown,
+    ];
+
+    /// The name in the API, in the configuration and in commands: `over_limit`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAnImage => "not_an_image",
+            Self::Unsupported => "unsupported",
+            Self::Damaged => "damaged",
+            Self::OverLimit => "over_limit",
+            Self::Deadline => "deadline",
+            Self::OutOfMemory => "out_of_memory",
+            Self::WorkerDied => "worker_died",
+            Self::Encoding => "encoding",
+            Self::Key => "key",
+            Self::Occupied => "occupied",
+            Self::NoSuchBucket => "no_such_bucket",
+            Self::Unavailable => "unavailable",
+            Self::LeaseExpired => "lease_expired",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether trying again can help: the cause lies outside the image and the rule.
+    #[must_use]
+    pub const fn kind(self) -> FailureKind {
+        match self {
+            Self::Deadline
+            | Self::OutOfMemory
+            | Self::WorkerDied
+            | Self::NoSuchBucket
+            | Self::Unavailable
+            | Self::LeaseExpired
+            | Self::Unknown => FailureKind::Retryable,
+            Self::NotAnImage
+            | Self::Unsupported
+            | Self::Damaged
+            | Self::OverLimit
+            | Self::Encoding
+            | Self::Key
+            | Self::Occupied => FailureKind::Permanent,
+        }
+    }
+}
+
+impl fmt::Display for FailureCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for FailureCause {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|cause| cause.as_str() == text).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|cause| cause.as_str()).collect();
+            format!("`{text}` is no cause of failure; use one of {}", names.join(", "))
+        })
+    }
+}
+
+/// What the header of a source said, kept with the job that failed on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeaderFacts {
+    /// The format, by content.
+    pub format: crate::Format,
+    /// Width in pixels, as stored.
+    pub width: u32,
+    /// Height in pixels, as stored.
+    pub height: u32,
+    /// What the work was estimated to take in memory, in bytes.
+    pub estimated_bytes: u64,
+}
+
+/// Where a job is worked on: large images have a lane of their own, so that small ones never wait behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lane {
+    /// Where every job begins.
+    #[default]
+    Small,
+    /// For images whose estimated memory is beyond [`LaneLimits::small_bytes`](crate::LaneLimits::small_bytes).
+    Large,
+}
+
+impl Lane {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Small, Self::Large];
+
+    /// The name in the index, in metrics and in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Small => "small",
+            Self::Large => "large",
+        }
+    }
+}
+
+/// How much of the queue's attention a job gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// An upload that somebody waits for.
+    #[default]
+    Foreground,
+    /// Work on what was there before: a backfill. It gets all that nobody else wants, and a small share of the rest.
+    Background,
+}
+
+impl Priority {
+    /// The name in the index and in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Foreground => "foreground",
+            Self::Background => "background",
+        }
+    }
 }
 
 /// Whether trying again can help.

@@ -22,15 +22,21 @@ mod timestamp;
 pub use color::Color;
 pub use event::{Event, EventKind, EventPattern, Sequencer};
 pub use format::{Format, OutputFormat};
-pub use job::{Action, Attempt, FailureKind, IdempotencyKey, Job, Lease, Provenance, SourceVersion, provenance};
-pub use limits::{DecodeLimits, DeliveryLimits, Limits, OutputLimits};
+pub use job::{
+    Action, Attempt, FailureCause, FailureKind, HeaderFacts, IdempotencyKey, Job, Lane, Lease, Priority, Provenance, SourceVersion,
+    provenance,
+};
+pub use limits::{DecodeLimits, DeliveryLimits, LaneLimits, Limits, OutputLimits};
 pub use name::{BucketName, NameError, ObjectKey, ObjectRef};
-pub use notification::{Notification, NotificationSpec, NotificationTarget, Outcome, WebhookTarget};
+pub use notification::{
+    BucketNotification, EmailTarget, Message, Notification, NotificationSpec, NotificationTarget, Outcome, OutcomeMessage,
+    SnsTarget, WebhookTarget,
+};
 pub use record::{
     CollectionStatistics, ColorSpace, Failure, ImageMetadata, ImageRecord, ImageState, Orientation, SizedKey, VariantRecord,
 };
-pub use rule::{OnDelete, Rule, VariantSpec};
-pub use rule_set::{RuleError, RuleSet};
+pub use rule::{ContentTypePattern, OnDelete, Rule, SizeRange, VariantSpec};
+pub use rule_set::{MAX_TAGS, RuleError, RuleSet};
 pub use step::{Fit, Resize, Step};
 pub use template::{KeyTemplate, TemplateError, TemplateFields};
 pub use timestamp::Timestamp;

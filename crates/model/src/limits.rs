@@ -1,7 +1,8 @@
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Every bound of the image work, by concern.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Limits {
     /// What may be decoded.
     pub decode: DecodeLimits,
@@ -9,10 +10,12 @@ pub struct Limits {
     pub output: OutputLimits,
     /// How often and how long a job is tried.
     pub delivery: DeliveryLimits,
+    /// Where small work ends and large work begins.
+    pub lanes: LaneLimits,
 }
 
 /// Bounds on a source image, checked against its header before any pixel is decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecodeLimits {
     /// Most pixels: width × height. Default 100 million.
     pub pixels: u64,
@@ -31,7 +34,7 @@ pub struct DecodeLimits {
 }
 
 /// Bounds on a variant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputLimits {
     /// Longest side in pixels. Default 16,383.
     pub side: u32,
@@ -39,8 +42,22 @@ pub struct OutputLimits {
     pub pixels: u64,
 }
 
+/// The border between the lanes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneLimits {
+    /// Most bytes that work in the small lane may be estimated to take. Default 64 MiB: about a
+    /// PNG of 12 megapixels. A JPEG that can be shrunk while it is decoded may be much larger.
+    pub small_bytes: u64,
+}
+
+impl Default for LaneLimits {
+    fn default() -> Self {
+        Self { small_bytes: 64 << 20 }
+    }
+}
+
 /// Bounds on the delivery of jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryLimits {
     /// Attempts before a job is a dead letter. Default 5.
     pub attempts: u32,

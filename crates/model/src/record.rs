@@ -106,6 +106,9 @@ pub enum ImageState {
 pub struct Failure {
     /// The rule.
     pub rule: String,
+    /// What kind of failure.
+    #[serde(default)]
+    pub cause: crate::FailureCause,
     /// The error and its chain, one sentence.
     pub error: String,
 }

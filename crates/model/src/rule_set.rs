@@ -1,4 +1,5 @@
-use crate::{BucketName, Event, Format, OutputFormat, Rule, Step, VariantSpec, loops};
+use crate::{BucketName, Event, Format, OutputFormat, Rule, SizeRange, Step, VariantSpec, loops};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// Why a set of rules was refused. Each message names the rule.
@@ -120,6 +121,14 @@ impl RuleSet {
         self.rules.iter()
     }
 
+    /// Tells two sets of rules apart: 16 hex digits of a hash over everything that they say.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        // Rules hold nothing that JSON cannot.
+        let json = serde_json::to_vec(&self.rules).unwrap_or_default();
+        hex::encode(&Sha256::digest(json)[..8])
+    }
+
     /// The rule of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Rule> {
@@ -153,6 +162,9 @@ fn check_rule(rule: &Rule) -> Result<(), RuleError> {
     if rule.suffix.iter().any(String::is_empty) {
         return refuse(None, "suffix", "suffix holds an empty text; leave it out to match any key".to_owned());
     }
+    if let Some((key, reason)) = wrong_condition(rule) {
+        return refuse(None, key, reason);
+    }
     for (index, variant) in rule.variants.iter().enumerate() {
         if variant.name.is_empty() {
             return refuse(Some(variant), "name", "name is empty".to_owned());
@@ -185,6 +197,39 @@ fn check_rule(rule: &Rule) -> Result<(), RuleError> {
     }
     Ok(())
 }
+
+/// The key of a condition or tag that can never hold, and why.
+fn wrong_condition(rule: &Rule) -> Option<(&'static str, String)> {
+    if let Some(SizeRange { min, max: Some(max) }) = rule.size_bytes
+        && min > max
+    {
+        return Some(("size_bytes", format!("size_bytes.min is {min} and max is {max}, so that no source would fit")));
+    }
+    let pattern = |(index, pattern)| rule.content_type[..index].contains(pattern).then_some(pattern);
+    if let Some(twice) = rule.content_type.iter().enumerate().find_map(pattern) {
+        return Some(("content_type", format!("content_type names `{}` twice", String::from(twice.clone()))));
+    }
+    if rule.user_metadata.keys().any(String::is_empty) {
+        return Some(("user_metadata", "user_metadata holds an empty name".to_owned()));
+    }
+    if let Some(name) = rule.user_metadata.keys().find(|name| name.to_ascii_lowercase().starts_with("x-amz-meta-")) {
+        return Some(("user_metadata", format!("user_metadata names `{name}`; leave out the `x-amz-meta-`")));
+    }
+    if rule.tag.len() > MAX_TAGS {
+        return Some(("tag", format!("tag has {} names; an object has at most {MAX_TAGS} tags", rule.tag.len())));
+    }
+    let too_long = |(name, value): &(&String, &String)| {
+        name.is_empty() || name.chars().count() > 128 || value.chars().count() > 256 || name.starts_with("aws:")
+    };
+    if let Some((name, _)) = rule.tag.iter().find(too_long) {
+        let reason = format!("tag `{name}`: a name has 1 to 128 characters and does not start with `aws:`, a value at most 256");
+        return Some(("tag", reason));
+    }
+    None
+}
+
+/// Most tags of an object, as in S3.
+pub const MAX_TAGS: usize = 10;
 
 /// What two variants of a rule must not share. Templates are compared with `{variant}`, `{ext}` and `{format}` filled
 /// in where they are fixed, since those are what usually tells variants apart.
@@ -300,6 +345,37 @@ mod tests {
     }
 
     #[test]
+    fn impossible_conditions_are_named() {
+        let check = |extra: serde_json::Value, expected: &str| {
+            let mut json = serde_json::json!({"name": "r", "bucket": "photos"});
+            json.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            let message = RuleSet::new(vec![rule(json)]).map(|_| String::new()).unwrap_or_else(|error| error.to_string());
+            assert!(message.contains(expected) && message.is_empty() == expected.is_empty(), "{message}");
+        };
+        check(serde_json::json!({"size_bytes": {"min": 2, "max": 1}}), "no source would fit");
+        check(serde_json::json!({"size_bytes": {"min": 1, "max": 1}}), "");
+        check(serde_json::json!({"content_type": ["image/*", "IMAGE/*"]}), "`image/*` twice");
+        check(serde_json::json!({"user_metadata": {"X-Amz-Meta-Album": "*"}}), "leave out");
+        check(serde_json::json!({"tag": {"aws:x": "1"}}), "tag `aws:x`");
+        check(serde_json::json!({"tag": {"state": "done"}}), "");
+        assert!(serde_json::from_str::<crate::ContentTypePattern>("\"jpeg\"").is_err());
+    }
+
+    #[test]
+    fn conditions_look_at_length_metadata_and_content() {
+        let rule = rule(serde_json::json!({"name": "r", "bucket": "photos", "size_bytes": {"min": 2, "max": 3},
+            "content_type": ["image/jpeg", "video/*"], "user_metadata": {"Album": "*", "public": "yes"}}));
+        let metadata = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        let both = metadata(&[("album", "x"), ("public", "yes")]);
+        for (size_bytes, fits) in [(1, false), (2, true), (3, true), (4, false)] {
+            assert_eq!(rule.accepts_source(size_bytes, &both), fits, "{size_bytes}");
+        }
+        assert!(!rule.accepts_source(2, &metadata(&[("album", "x"), ("public", "no")])));
+        assert!(!rule.accepts_source(2, &metadata(&[("public", "yes")])));
+        assert!(rule.accepts_content("image/jpeg") && rule.accepts_content("video/mp4") && !rule.accepts_content("image/png"));
+    }
+
+    #[test]
     fn variants_must_not_overwrite_each_other() {
         let make = |second: serde_json::Value| {
             RuleSet::new(vec![rule(serde_json::json!({"name": "r", "bucket": "photos", "variants": [
@@ -325,6 +401,7 @@ mod tests {
                 size_bytes: 0,
                 time: Timestamp::from_millis(0),
                 request_id: None,
+                requester: None,
             };
             set.concerned(&event).count()
         };

@@ -1,8 +1,8 @@
 //! What is remembered of images, and the one write that ends a job.
 
 use minilab_model::{
-    BucketName, CollectionStatistics, Failure, ImageMetadata, ImageRecord, Lease, Notification, ObjectRef, SourceVersion,
-    VariantRecord,
+    BucketName, CollectionStatistics, Failure, HeaderFacts, ImageMetadata, ImageRecord, Lease, Notification, ObjectRef,
+    SourceVersion, VariantRecord,
 };
 use std::future::Future;
 
@@ -17,6 +17,8 @@ use crate::store::SourceInfo;
 ///   the same version and rule again changes nothing that a reader can see, and tells nobody a second time.
 /// - A record of an older version is replaced as a whole, but for variants of other rules: those stay listed until
 ///   their own rule has run on the new version.
+/// - A rule that [skips](RecordChange::Skipped) a version leaves nothing of itself in the record; the last one takes the
+///   record with it.
 /// - [`statistics`](Self::statistics) costs the same for a million images as for one.
 pub trait Catalog: Send + Sync + 'static {
     /// Writes the outcome of one job.
@@ -64,7 +66,12 @@ pub enum RecordChange {
         metadata: Box<ImageMetadata>,
         /// What was made of it.
         variants: Vec<VariantRecord>,
+        /// The recipe that it was made by, to know later whether it is current.
+        recipe: String,
     },
+    /// The rule does not want this version: its size, its content or its metadata is not what the rule asks for. What
+    /// the rule made of an older version is gone, and the record of an older version with it.
+    Skipped,
     /// The rule failed for good; the job is kept as a dead letter.
     Failed {
         /// The source object, when it could be read.
@@ -73,6 +80,8 @@ pub enum RecordChange {
         variants: Vec<VariantRecord>,
         /// Why.
         failure: Failure,
+        /// What the source's header said, when it could be read.
+        facts: Option<HeaderFacts>,
     },
     /// The source was deleted.
     Removed,

@@ -5,8 +5,8 @@
 use crate::catalog::{Catalog, CatalogWrite, Commit, RecordChange};
 use crate::store::{NewVariant, ObjectStore, SourceInfo, SourceState, StoreError, VariantBody};
 use minilab_model::{
-    BucketName, ColorSpace, Failure, Format, ImageMetadata, ImageState, ObjectRef, Orientation, Provenance, Sequencer,
-    SourceVersion, VariantRecord,
+    BucketName, ColorSpace, Failure, FailureCause, Format, ImageMetadata, ImageState, ObjectRef, Orientation, Provenance,
+    Sequencer, SourceVersion, VariantRecord,
 };
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -26,6 +26,8 @@ pub trait Fixture: Sync {
     fn put(&self, object: &ObjectRef, bytes: &[u8]) -> impl Future<Output = SourceVersion> + Send;
     /// Deletes a source as a client would; the version is the removal's.
     fn delete(&self, object: &ObjectRef) -> impl Future<Output = SourceVersion> + Send;
+    /// The object tags that a client would read.
+    fn tags(&self, object: &ObjectRef) -> impl Future<Output = BTreeMap<String, String>> + Send;
     /// What a client would read: content, media type and user metadata.
     fn get(&self, object: &ObjectRef) -> impl Future<Output = Option<Stored>> + Send;
 }
@@ -55,6 +57,8 @@ pub async fn all<F: Fixture, M: Future<Output = F>>(make: impl Fn() -> M) {
     records_follow_the_newest_version(&make().await).await;
     statistics_follow_the_records(&make().await).await;
     failures_are_recorded_and_healed(&make().await).await;
+    what_no_rule_wants_is_taken_back(&make().await).await;
+    tags_are_joined(&make().await).await;
 }
 
 fn object(text: &str) -> ObjectRef {
@@ -209,7 +213,12 @@ fn processed(version: &SourceVersion, format: Format, size_bytes: u64, rule: &st
         height: Some(3),
         size_bytes: 9,
     };
-    let change = RecordChange::Processed { info: info(size_bytes), metadata: Box::new(metadata), variants: vec![record] };
+    let change = RecordChange::Processed {
+        info: info(size_bytes),
+        metadata: Box::new(metadata),
+        variants: vec![record],
+        recipe: "00ff".to_owned(),
+    };
     write(version, rule, change)
 }
 
@@ -219,13 +228,14 @@ fn info(size_bytes: u64) -> SourceInfo {
         etag: "e".to_owned(),
         sha256: "00".to_owned(),
         content_type: Some("text/plain".to_owned()),
+        user_metadata: BTreeMap::new(),
         created_at: minilab_model::Timestamp::from_millis(1),
     }
 }
 
 fn failed(version: &SourceVersion, rule: &str) -> CatalogWrite {
-    let failure = Failure { rule: rule.to_owned(), error: "not an image".to_owned() };
-    write(version, rule, RecordChange::Failed { info: Some(info(7)), variants: Vec::new(), failure })
+    let failure = Failure { rule: rule.to_owned(), cause: FailureCause::NotAnImage, error: "not an image".to_owned() };
+    write(version, rule, RecordChange::Failed { info: Some(info(7)), variants: Vec::new(), failure, facts: None })
 }
 
 fn write(version: &SourceVersion, rule: &str, change: RecordChange) -> CatalogWrite {
@@ -316,4 +326,38 @@ async fn failures_are_recorded_and_healed<F: Fixture>(fixture: &F) {
     let third = fixture.put(&source, b"image").await;
     commit(fixture, processed(&third, Format::Jpeg, 4, "one")).await;
     assert_eq!((record().await.state, record().await.failures.len()), (ImageState::Processed, 0), "a newer version starts afresh");
+}
+
+async fn what_no_rule_wants_is_taken_back<F: Fixture>(fixture: &F) {
+    let source = object("photos/a.jpg");
+    let first = fixture.put(&source, b"first").await;
+    assert_eq!(commit(fixture, processed(&first, Format::Jpeg, 5, "one")).await, Commit::Applied);
+    assert_eq!(commit(fixture, processed(&first, Format::Jpeg, 5, "two")).await, Commit::Applied);
+    assert_eq!(commit(fixture, write(&first, "one", RecordChange::Skipped)).await, Commit::Applied);
+    let record = fixture.catalog().image(&source).await.expect("readable").expect("the other rule wants it");
+    assert!(record.variants.iter().all(|variant| variant.rule == "two") && record.variants.len() == 1, "{record:?}");
+
+    let second = fixture.put(&source, b"second").await;
+    assert_eq!(commit(fixture, write(&first, "two", RecordChange::Skipped)).await, Commit::Superseded);
+    assert_eq!(commit(fixture, write(&second, "two", RecordChange::Skipped)).await, Commit::Applied);
+    assert_eq!(fixture.catalog().image(&source).await.expect("readable"), None, "it spoke of the older version");
+    let statistics = fixture.catalog().statistics(&source.bucket).await.expect("readable");
+    assert_eq!((statistics.count, statistics.bytes), (0, 0));
+    assert_eq!(commit(fixture, processed(&second, Format::Png, 6, "one")).await, Commit::Applied);
+    assert_eq!(commit(fixture, write(&second, "one", RecordChange::Skipped)).await, Commit::Applied);
+    assert_eq!(fixture.catalog().image(&source).await.expect("readable"), None, "nobody wants it any more");
+}
+
+async fn tags_are_joined<F: Fixture>(fixture: &F) {
+    let source = object("photos/a.jpg");
+    let first = fixture.put(&source, b"first").await;
+    let tags = |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    fixture.store().add_tags(&first, &tags(&[("a", "1"), ("b", "2")])).await.expect("the source is there");
+    fixture.store().add_tags(&first, &tags(&[("b", "3")])).await.expect("the source is there");
+    assert_eq!(fixture.tags(&source).await, tags(&[("a", "1"), ("b", "3")]));
+    let info = fixture.store().head(&first).await.expect("tags make no new version");
+    assert_eq!(info.size_bytes, 5);
+    fixture.put(&source, b"second").await;
+    let late = fixture.store().add_tags(&first, &tags(&[("c", "4")])).await;
+    assert!(matches!(late, Err(StoreError::Superseded { .. })), "{late:?}");
 }

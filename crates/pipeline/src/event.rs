@@ -102,6 +102,7 @@ fn from_record(index: usize, record: Record) -> Result<Option<Event>, EventError
         size_bytes: object.size,
         time: record.event_time.unwrap_or(Timestamp::from_millis(0)),
         request_id: record.response_elements.get("x-amz-request-id").cloned(),
+        requester: None,
     }))
 }
 

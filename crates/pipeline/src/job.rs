@@ -49,6 +49,7 @@ mod tests {
             size_bytes: 1,
             time: Timestamp::from_millis(0),
             request_id: None,
+            requester: None,
         }
     }
 

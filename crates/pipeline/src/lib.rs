@@ -11,15 +11,20 @@ pub mod conformance;
 pub mod event;
 pub mod job;
 pub mod notify;
+pub mod plan;
 pub mod process;
 pub mod store;
 
 mod cpu_pool;
 mod error;
+mod render;
+mod stages;
 mod worker;
 
 pub use catalog::{Catalog, CatalogError, CatalogWrite, Commit, RecordChange};
-pub use cpu_pool::{Admission, CpuPool, CpuPoolOptions, Panicked};
+pub use cpu_pool::{Admission, CpuPool, CpuPoolOptions, LaneUse};
 pub use error::JobError;
+pub use render::{InProcess, RenderFailure, RenderWork, Renderer};
+pub use stages::{Stage, StageTimes};
 pub use store::{NewVariant, ObjectStore, SourceInfo, SourceState, StoreError, VariantBody};
 pub use worker::{Finished, Worker, WorkerOptions};

@@ -2,30 +2,35 @@
 //! that a target that is down delays nothing else.
 
 use crate::catalog::RecordChange;
-use minilab_model::{Notification, NotificationSpec, NotificationTarget, ObjectRef, Outcome, SourceVersion, Timestamp};
+use minilab_model::{
+    Event, Message, Notification, NotificationSpec, NotificationTarget, ObjectRef, Outcome, OutcomeMessage, Timestamp,
+};
 use std::collections::HashSet;
 use std::time::SystemTime;
 
 /// The rows that tell of one outcome, one for each target that wants to know.
 #[must_use]
-pub fn rows(specs: &[NotificationSpec], source: &SourceVersion, rule: &str, change: &RecordChange) -> Vec<Notification> {
+pub fn rows(specs: &[NotificationSpec], event: &Event, rule: &str, change: &RecordChange) -> Vec<Notification> {
     let (outcome, variants, failure) = match change {
         RecordChange::Processed { variants, .. } => (Outcome::Processed, variants.as_slice(), None),
         RecordChange::Failed { variants, failure, .. } => (Outcome::Failed, variants.as_slice(), Some(failure)),
         RecordChange::Removed => (Outcome::Removed, &[][..], None),
-        RecordChange::Dropped => return Vec::new(),
+        RecordChange::Skipped | RecordChange::Dropped => return Vec::new(),
     };
     let mut targets: Vec<NotificationTarget> = specs.iter().flat_map(|spec| spec.targets(outcome, rule)).collect();
     let mut seen = HashSet::new();
     targets.retain(|target| seen.insert(target.clone()));
     let row = |target| Notification {
         target,
-        outcome,
-        source: source.object.clone(),
-        rule: rule.to_owned(),
-        time: Timestamp::from(SystemTime::now()),
-        variants: variants.iter().map(|variant| ObjectRef::new(variant.bucket.clone(), variant.key.clone())).collect(),
-        failure: failure.cloned(),
+        message: Message::Outcome(OutcomeMessage {
+            outcome,
+            source: event.object(),
+            rule: rule.to_owned(),
+            time: Timestamp::from(SystemTime::now()),
+            request_id: event.request_id.clone(),
+            variants: variants.iter().map(|variant| ObjectRef::new(variant.bucket.clone(), variant.key.clone())).collect(),
+            failure: failure.cloned(),
+        }),
     };
     targets.into_iter().map(row).collect()
 }
@@ -34,7 +39,7 @@ pub fn rows(specs: &[NotificationSpec], source: &SourceVersion, rule: &str, chan
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use minilab_model::{Failure, Sequencer};
+    use minilab_model::{EventKind, Failure, FailureCause, Sequencer};
 
     #[test]
     fn each_target_is_told_once() {
@@ -44,12 +49,23 @@ mod tests {
             {"on": ["image.processed"], "rules": ["other"], "webhook": {"url": "http://b/"}}
         ]))
         .unwrap();
-        let source = SourceVersion { object: "photos/a.jpg".parse().unwrap(), sequencer: Sequencer(1) };
-        let told = |change| rows(&specs, &source, "r", &change).len();
-        let failure = Failure { rule: "r".to_owned(), error: "broken".to_owned() };
-        assert_eq!(told(RecordChange::Failed { info: None, variants: Vec::new(), failure }), 1);
+        let ObjectRef { bucket, key } = "photos/a.jpg".parse().unwrap();
+        let event = Event {
+            kind: EventKind::CreatedPut,
+            bucket,
+            key,
+            sequencer: Sequencer(1),
+            etag: String::new(),
+            size_bytes: 0,
+            time: Timestamp::from_millis(0),
+            request_id: None,
+            requester: None,
+        };
+        let told = |change| rows(&specs, &event, "r", &change).len();
+        let failure = Failure { rule: "r".to_owned(), cause: FailureCause::Damaged, error: "broken".to_owned() };
+        assert_eq!(told(RecordChange::Failed { info: None, variants: Vec::new(), failure, facts: None }), 1);
         assert_eq!((told(RecordChange::Removed), told(RecordChange::Dropped)), (0, 0));
         let only_first = vec![NotificationSpec { on: vec![Outcome::Removed], ..specs[0].clone() }, specs[1].clone()];
-        assert_eq!(rows(&only_first, &source, "r", &RecordChange::Removed).len(), 2);
+        assert_eq!(rows(&only_first, &event, "r", &RecordChange::Removed).len(), 2);
     }
 }

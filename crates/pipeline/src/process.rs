@@ -2,12 +2,12 @@
 
 use crate::cpu_pool::CpuPool;
 use crate::error::JobError;
+use crate::render::{RenderFailure, RenderWork, Renderer};
+use crate::stages::{Stage, StageTimes};
 use crate::store::{ObjectStore, SourceInfo};
 use bytes::Bytes;
-use minilab_imaging::{ImageError, Output, RenderOptions, Rendered};
-use minilab_model::{ImageMetadata, Limits, Rule, SourceVersion, VariantSpec};
-use std::sync::Arc;
-use std::time::Instant;
+use minilab_imaging::{Header, ImageError, Output, Rendered};
+use minilab_model::{HeaderFacts, ImageMetadata, Lane, Limits, Rule, SourceVersion, VariantSpec};
 
 /// Bytes read to find the header, before the work is admitted. Nearly every file has its header there, and many photos
 /// are there whole, so that they are read once.
@@ -24,60 +24,119 @@ pub struct Processed {
     pub warnings: Vec<String>,
 }
 
+/// How far the image work came.
+#[derive(Debug)]
+pub enum Progress {
+    /// To the end.
+    Done(Processed),
+    /// The rule does not want content of this type.
+    Unwanted,
+    /// Nowhere: the work is estimated to take more memory than the small lane has.
+    TooLarge {
+        /// How much, in bytes.
+        estimated_bytes: u64,
+    },
+}
+
+/// Where and within what bounds the image work is done.
+pub(crate) struct Workplace<'a, R> {
+    pub(crate) pool: &'a CpuPool,
+    pub(crate) renderer: &'a R,
+    pub(crate) limits: &'a Limits,
+    pub(crate) lane: Lane,
+}
+
 /// Reads the source and renders the rule's variants in one decode.
 ///
 /// The source is not read beyond its header until its estimated cost fits into the pool's budget.
 ///
 /// # Errors
-/// [`JobError::Image`] when the image is refused, [`JobError::Store`] when it cannot be read, [`JobError::Panicked`].
-pub async fn process<S: ObjectStore>(
+/// [`JobError::Image`] when the image is refused, [`JobError::Store`] when it cannot be read.
+pub(crate) async fn process<S: ObjectStore, R: Renderer>(
     store: &S,
-    pool: &CpuPool,
-    limits: &Limits,
-    rule: &Arc<Rule>,
+    place: &Workplace<'_, R>,
+    rule: &Rule,
     version: &SourceVersion,
     info: &SourceInfo,
-) -> Result<Processed, JobError> {
-    let refused = |error| JobError::Image { source_object: version.object.clone(), error };
+    times: &mut StageTimes,
+) -> Result<Progress, JobError> {
+    let refused = |error: RenderFailure, facts: Option<HeaderFacts>| JobError::Image {
+        source_object: version.object.clone(),
+        error,
+        facts: facts.map(Box::new),
+    };
+    let limits = place.limits;
+    let head = times.time(Stage::Read, store.read(version, 0..info.size_bytes.min(HEADER_BYTES))).await?;
+    times.read_bytes += head.len() as u64;
+    times.format = minilab_imaging::sniff(&head);
+    if !rule.accepts_content(content_type(&head)) {
+        return Ok(Progress::Unwanted);
+    }
     let limit = limits.decode.source_bytes;
     if info.size_bytes > limit {
-        return Err(refused(ImageError::LimitExceeded { what: "source bytes", actual: info.size_bytes, limit }));
+        let error = ImageError::LimitExceeded { what: "source bytes", actual: info.size_bytes, limit };
+        return Err(refused(error.into(), None));
     }
-    let head = store.read(version, 0..info.size_bytes.min(HEADER_BYTES)).await?;
-    let estimated_bytes = match minilab_imaging::read_header(&head, &limits.decode) {
-        Ok(header) => minilab_imaging::estimate(&header, info.size_bytes, &rendered_specs(rule)),
+    let variants = rendered_specs(rule);
+    let estimate = |header: &Header| minilab_imaging::estimate(header, info.size_bytes, &variants);
+    let mut header = match minilab_imaging::read_header(&head, &limits.decode) {
+        Ok(header) => Some(header),
         // The header goes on past what was read. The rest is fetched first; its size is all that is known.
-        Err(ImageError::HeaderIncomplete { .. }) if info.size_bytes > HEADER_BYTES => info.size_bytes,
-        Err(error) => return Err(refused(error)),
+        Err(ImageError::HeaderIncomplete { .. }) if info.size_bytes > HEADER_BYTES => None,
+        Err(error) => return Err(refused(error.into(), None)),
     };
-    let mut admission = pool.admit(estimated_bytes).await;
-    let bytes = read_rest(store, version, info, head).await?;
-    if estimated_bytes == info.size_bytes {
-        let header = minilab_imaging::read_header(&bytes, &limits.decode).map_err(refused)?;
-        drop(admission);
-        admission = pool.admit(minilab_imaging::estimate(&header, info.size_bytes, &rendered_specs(rule))).await;
+    let mut estimated_bytes = header.as_ref().map_or(info.size_bytes, estimate);
+    let too_large = |estimated_bytes| place.lane == Lane::Small && estimated_bytes > limits.lanes.small_bytes;
+    if too_large(estimated_bytes) {
+        return Ok(Progress::TooLarge { estimated_bytes });
     }
-    let (rule, limits) = (Arc::clone(rule), *limits);
-    let rendered = pool.run(admission, move || render(&bytes, &rule, &limits)).await;
-    match rendered {
-        Ok(Ok(Rendered { metadata, outputs, warnings })) => Ok(Processed { metadata, outputs, warnings }),
-        Ok(Err(error)) => Err(refused(error)),
-        Err(panicked) => Err(JobError::Panicked { source_object: version.object.clone(), message: panicked.0 }),
+    let mut admission = times.time(Stage::Wait, place.pool.admit(place.lane, estimated_bytes)).await;
+    let bytes = read_rest(store, version, info, head, times).await?;
+    if header.is_none() {
+        let found = minilab_imaging::read_header(&bytes, &limits.decode).map_err(|error| refused(error.into(), None))?;
+        estimated_bytes = estimate(&found);
+        if too_large(estimated_bytes) {
+            return Ok(Progress::TooLarge { estimated_bytes });
+        }
+        drop(admission);
+        admission = times.time(Stage::Wait, place.pool.admit(place.lane, estimated_bytes)).await;
+        header = Some(found);
+    }
+    let facts = header.map(|header| facts(&header, estimated_bytes));
+    times.time(Stage::Wait, place.pool.start(&mut admission)).await;
+    let work = RenderWork { variants, limits: *limits, record_gps: rule.record_gps };
+    match times.time(Stage::Render, place.renderer.render(bytes, work, admission)).await {
+        Ok(Rendered { metadata, outputs, warnings }) => {
+            times.made_bytes += outputs.iter().map(|output| output.bytes.len() as u64).sum::<u64>();
+            Ok(Progress::Done(Processed { metadata, outputs, warnings }))
+        }
+        Err(error) => Err(refused(error, facts)),
     }
 }
 
-async fn read_rest<S: ObjectStore>(store: &S, version: &SourceVersion, info: &SourceInfo, head: Bytes) -> Result<Bytes, JobError> {
+/// The media type of the content that begins like this.
+fn content_type(head: &[u8]) -> &'static str {
+    minilab_imaging::sniff(head).map_or("application/octet-stream", |format| format.content_type())
+}
+
+fn facts(header: &Header, estimated_bytes: u64) -> HeaderFacts {
+    HeaderFacts { format: header.format, width: header.width, height: header.height, estimated_bytes }
+}
+
+async fn read_rest<S: ObjectStore>(
+    store: &S,
+    version: &SourceVersion,
+    info: &SourceInfo,
+    head: Bytes,
+    times: &mut StageTimes,
+) -> Result<Bytes, JobError> {
     if head.len() as u64 == info.size_bytes {
         return Ok(head);
     }
     drop(head);
-    Ok(store.read(version, 0..info.size_bytes).await?)
-}
-
-fn render(bytes: &[u8], rule: &Rule, limits: &Limits) -> Result<Rendered, ImageError> {
-    let deadline = Instant::now() + limits.decode.wall_time;
-    let options = RenderOptions { limits, record_gps: rule.record_gps, deadline: Some(deadline) };
-    minilab_imaging::render(bytes, &rendered_specs(rule), &options)
+    let bytes = times.time(Stage::Read, store.read(version, 0..info.size_bytes)).await?;
+    times.read_bytes += bytes.len() as u64;
+    Ok(bytes)
 }
 
 /// The variants that the engine makes; the others are copied by the store.

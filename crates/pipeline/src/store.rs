@@ -4,9 +4,10 @@ use crate::error::JobError;
 use bytes::Bytes;
 use minilab_imaging::{ENGINE_VERSION, Output};
 use minilab_model::{
-    FailureKind, Format, ImageMetadata, ObjectRef, Provenance, Rule, Sequencer, SourceVersion, TemplateFields, Timestamp,
+    FailureCause, Format, ImageMetadata, ObjectRef, Provenance, Rule, Sequencer, SourceVersion, TemplateFields, Timestamp,
     VariantRecord, VariantSpec,
 };
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::Range;
 
@@ -51,6 +52,16 @@ pub trait ObjectStore: Send + Sync + 'static {
         rule: &str,
         variants: Vec<NewVariant>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Gives the source these object tags, beside those it has; one of the same name is replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`] when this version is no longer the current one.
+    fn add_tags(
+        &self,
+        source: &SourceVersion,
+        tags: &BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// What the flow needs to know of a source.
@@ -64,6 +75,8 @@ pub struct SourceInfo {
     pub sha256: String,
     /// The media type stated at upload.
     pub content_type: Option<String>,
+    /// User metadata, names in lower case and without the `x-amz-meta-` prefix.
+    pub user_metadata: BTreeMap<String, String>,
     /// When it was written.
     pub created_at: Timestamp,
 }
@@ -124,18 +137,26 @@ pub enum StoreError {
         /// The destination.
         object: ObjectRef,
     },
+    /// The source would have more object tags than it may.
+    #[error("{object} would have more than 10 tags; the rule cannot add its own")]
+    TooManyTags {
+        /// The source.
+        object: ObjectRef,
+    },
     /// The store cannot do it now: disk full, database busy, network down.
     #[error("the object store is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl StoreError {
-    /// Whether trying again can help. A superseded version is neither: its job is simply over.
+    /// What kind of failure it is. A superseded version is none: its job is simply over.
     #[must_use]
-    pub fn kind(&self) -> FailureKind {
+    pub fn cause(&self) -> FailureCause {
         match self {
-            Self::Occupied { .. } => FailureKind::Permanent,
-            Self::Superseded { .. } | Self::NoSuchBucket { .. } | Self::Unavailable(_) => FailureKind::Retryable,
+            Self::Occupied { .. } => FailureCause::Occupied,
+            Self::NoSuchBucket { .. } => FailureCause::NoSuchBucket,
+            Self::TooManyTags { .. } => FailureCause::OverLimit,
+            Self::Superseded { .. } | Self::Unavailable(_) => FailureCause::Unavailable,
         }
     }
 }

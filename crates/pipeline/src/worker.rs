@@ -1,17 +1,21 @@
 use crate::catalog::{Catalog, CatalogWrite, Commit, RecordChange};
 use crate::cpu_pool::CpuPool;
 use crate::error::JobError;
+use crate::process::{Progress, Workplace, process};
+use crate::stages::{Stage, StageTimes};
 use crate::store::{ObjectStore, SourceState, StoreError, name_variants};
-use crate::{notify, process};
-use minilab_model::{Action, Failure, Job, Lease, Limits, NotificationSpec, OnDelete, Rule, RuleSet};
+use crate::{notify, render::Renderer};
+use minilab_imaging::ENGINE_VERSION;
+use minilab_model::{Action, Failure, Job, Lane, Lease, Limits, NotificationSpec, OnDelete, Rule, RuleSet};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Takes one job through process, store and catalog. It holds no state of its own: two workers on the same job do no
 /// harm, since every write is guarded by the version of the source and by the lease.
-pub struct Worker<S, C> {
+pub struct Worker<S, C, R> {
     store: S,
     catalog: C,
+    renderer: R,
     options: WorkerOptions,
     rules: HashMap<String, Arc<Rule>>,
 }
@@ -25,7 +29,7 @@ pub struct WorkerOptions {
     pub notifications: Vec<NotificationSpec>,
     /// Bounds of the image work.
     pub limits: Limits,
-    /// Where the image work runs.
+    /// What bounds the image work of all workers together.
     pub pool: CpuPool,
 }
 
@@ -37,6 +41,13 @@ pub enum Finished {
         /// Number of variants.
         variants: usize,
     },
+    /// The rule does not want this version; what it had made of an older one is gone.
+    Skipped,
+    /// Nothing was done: the work is too large for the small lane, and belongs into the large one.
+    TooLarge {
+        /// What it is estimated to take in memory, in bytes.
+        estimated_bytes: u64,
+    },
     /// It failed for good; its record says why.
     Failed,
     /// Its record is gone, and its variants where the rule says so.
@@ -47,27 +58,41 @@ pub enum Finished {
     LeaseLost,
 }
 
-impl<S: ObjectStore, C: Catalog> Worker<S, C> {
-    /// A worker over this store and catalog.
+impl<S: ObjectStore, C: Catalog, R: Renderer> Worker<S, C, R> {
+    /// A worker over this store and catalog, whose image work is done by `renderer`.
     #[must_use]
-    pub fn new(store: S, catalog: C, options: WorkerOptions) -> Self {
+    pub fn new(store: S, catalog: C, renderer: R, options: WorkerOptions) -> Self {
         let rules = options.rules.iter().map(|rule| (rule.name.clone(), Arc::new(rule.clone()))).collect();
-        Self { store, catalog, options, rules }
+        Self { store, catalog, renderer, options, rules }
     }
 
-    /// Does the job.
+    /// Does the job, unless it is too large for `lane`.
     ///
     /// # Errors
     /// [`JobError`]; its [`kind`](JobError::kind) says whether another try can help. Nothing that a reader sees has
     /// changed, except that variants may already be there.
-    pub async fn run(&self, job: &Job, lease: Option<Lease>) -> Result<Finished, JobError> {
+    pub async fn run(&self, job: &Job, lane: Lane, lease: Option<Lease>) -> Result<Finished, JobError> {
+        self.run_timed(job, lane, lease, &mut StageTimes::default()).await
+    }
+
+    /// As [`run`](Self::run), and says where the time went, also when the job fails.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_timed(
+        &self,
+        job: &Job,
+        lane: Lane,
+        lease: Option<Lease>,
+        times: &mut StageTimes,
+    ) -> Result<Finished, JobError> {
         let Some(rule) = self.rules.get(&job.rule) else {
-            tracing::info!(rule = job.rule, object = %job.event.object(), "the rule no longer exists; its job is dropped");
+            tracing::info!(rule = job.rule, "the rule no longer exists; its job is dropped");
             return self.drop_job(job, lease).await;
         };
         let result = match job.action {
-            Action::Process => self.process(job, rule, lease).await,
-            Action::Remove => self.remove(job, rule, lease).await,
+            Action::Process => self.process(job, rule, lane, lease, times).await,
+            Action::Remove => self.remove(job, rule, lease, times).await,
         };
         match result {
             Err(JobError::Store(StoreError::Superseded { .. })) => self.drop_job(job, lease).await,
@@ -90,24 +115,52 @@ impl<S: ObjectStore, C: Catalog> Worker<S, C> {
         }
     }
 
-    async fn process(&self, job: &Job, rule: &Arc<Rule>, lease: Option<Lease>) -> Result<Finished, JobError> {
+    async fn process(
+        &self,
+        job: &Job,
+        rule: &Rule,
+        lane: Lane,
+        lease: Option<Lease>,
+        times: &mut StageTimes,
+    ) -> Result<Finished, JobError> {
         let version = job.event.version();
-        let info = self.store.head(&version).await?;
-        let processed = process::process(&self.store, &self.options.pool, &self.options.limits, rule, &version, &info).await?;
+        let info = times.time(Stage::Read, self.store.head(&version)).await?;
+        if !rule.accepts_source(info.size_bytes, &info.user_metadata) {
+            return self.skip(job, lease, times).await;
+        }
+        let place = Workplace { pool: &self.options.pool, renderer: &self.renderer, limits: &self.options.limits, lane };
+        let processed = match process(&self.store, &place, rule, &version, &info, times).await? {
+            Progress::Done(processed) => processed,
+            Progress::Unwanted => return self.skip(job, lease, times).await,
+            Progress::TooLarge { estimated_bytes } => return Ok(Finished::TooLarge { estimated_bytes }),
+        };
         for warning in &processed.warnings {
-            tracing::warn!(object = %version.object, warning, "the image is odd");
+            tracing::warn!(warning, "the image is odd");
         }
         let prints = name_variants(rule, &version.object, &info, Some(&processed.metadata), processed.outputs)?;
-        self.store.replace_variants(&version, SourceState::Present, &rule.name, prints.variants).await?;
-        let change = RecordChange::Processed { info, metadata: Box::new(processed.metadata), variants: prints.records };
-        self.commit(job, change, lease).await
+        times.time(Stage::Store, self.store.replace_variants(&version, SourceState::Present, &rule.name, prints.variants)).await?;
+        if !rule.tag.is_empty() {
+            times.time(Stage::Store, self.store.add_tags(&version, &rule.tag)).await?;
+        }
+        let recipe = rule.recipe(&info.etag, ENGINE_VERSION);
+        let metadata = Box::new(processed.metadata);
+        let change = RecordChange::Processed { info, metadata, variants: prints.records, recipe };
+        times.time(Stage::Commit, self.commit(job, change, lease)).await
     }
 
-    async fn remove(&self, job: &Job, rule: &Rule, lease: Option<Lease>) -> Result<Finished, JobError> {
+    /// Ends a job whose source the rule does not want. What the rule made of an older version goes.
+    async fn skip(&self, job: &Job, lease: Option<Lease>, times: &mut StageTimes) -> Result<Finished, JobError> {
+        let version = job.event.version();
+        times.time(Stage::Store, self.store.replace_variants(&version, SourceState::Present, &job.rule, Vec::new())).await?;
+        times.time(Stage::Commit, self.commit(job, RecordChange::Skipped, lease)).await
+    }
+
+    async fn remove(&self, job: &Job, rule: &Rule, lease: Option<Lease>, times: &mut StageTimes) -> Result<Finished, JobError> {
         if rule.on_delete == OnDelete::Remove {
-            self.store.replace_variants(&job.event.version(), SourceState::Gone, &rule.name, Vec::new()).await?;
+            let version = job.event.version();
+            times.time(Stage::Store, self.store.replace_variants(&version, SourceState::Gone, &rule.name, Vec::new())).await?;
         }
-        self.commit(job, RecordChange::Removed, lease).await
+        times.time(Stage::Commit, self.commit(job, RecordChange::Removed, lease)).await
     }
 
     async fn record_failure(&self, job: &Job, rule: &Rule, error: &JobError, lease: Option<Lease>) -> Result<Finished, JobError> {
@@ -124,8 +177,8 @@ impl<S: ObjectStore, C: Catalog> Worker<S, C> {
             }
             info = Some(source);
         }
-        let failure = Failure { rule: rule.name.clone(), error: error.chain() };
-        self.commit(job, RecordChange::Failed { info, variants, failure }, lease).await
+        let failure = Failure { rule: rule.name.clone(), cause: error.cause(), error: error.chain() };
+        self.commit(job, RecordChange::Failed { info, variants, failure, facts: error.facts().cloned() }, lease).await
     }
 
     async fn drop_job(&self, job: &Job, lease: Option<Lease>) -> Result<Finished, JobError> {
@@ -134,7 +187,7 @@ impl<S: ObjectStore, C: Catalog> Worker<S, C> {
 
     async fn commit(&self, job: &Job, change: RecordChange, lease: Option<Lease>) -> Result<Finished, JobError> {
         let source = job.event.version();
-        let notifications = notify::rows(&self.options.notifications, &source, &job.rule, &change);
+        let notifications = notify::rows(&self.options.notifications, &job.event, &job.rule, &change);
         let finished = Finished::from(&change);
         let write = CatalogWrite { source, rule: job.rule.clone(), change, notifications, lease };
         Ok(match self.catalog.commit(write).await? {
@@ -149,6 +202,7 @@ impl From<&RecordChange> for Finished {
     fn from(change: &RecordChange) -> Self {
         match change {
             RecordChange::Processed { variants, .. } => Self::Processed { variants: variants.len() },
+            RecordChange::Skipped => Self::Skipped,
             RecordChange::Failed { .. } => Self::Failed,
             RecordChange::Removed => Self::Removed,
             RecordChange::Dropped => Self::Dropped,

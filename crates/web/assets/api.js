@@ -54,8 +54,22 @@ export const statistics = new Resource(withBucket("infoimages"));
 export const queue = new Resource("api/v1/queue");
 export const images = new Resource(imagesPath(60));
 
+/** Those who may write see these. */
+export const dead = new Resource("api/v1/jobs?state=dead&limit=50");
+export const waiting = new Resource("api/v1/jobs?state=waiting&limit=50");
+export const deliveries = new Resource("api/v1/notifications?limit=20");
+
 export function setImageLimit(limit) {
   images.path = imagesPath(limit);
+}
+
+/** Has something done to jobs or notifications: how many it was done to. */
+export async function change(path, request) {
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(`api/v1/${path}`, { method: "POST", headers, body: JSON.stringify(request) });
+  const body = await response.json().catch(() => null);
+  if (!response.ok) throw new ServerError(response.status, body);
+  return body.count;
 }
 
 /** Whether an upload to there would replace something. Asks for a login where uploading needs one. */

@@ -1,7 +1,9 @@
 // The page: asks the server how things stand, and hands the answers to those who show them.
 
 import * as api from "./api.js";
+import * as deliveries from "./deliveries.js";
 import * as detail from "./detail.js";
+import * as failed from "./failed.js";
 import * as format from "./format.js";
 import * as gallery from "./gallery.js";
 import * as uploads from "./uploads.js";
@@ -19,6 +21,8 @@ let limit = LIMITS[0];
 let timer;
 let looking = false;
 let lookAgain = false;
+/** Whether this visitor may see what failed and who was told; null until the server has said it. */
+let trusted = null;
 
 /** One look at everything; unchanged answers cost next to nothing. Looks never overlap. */
 async function look() {
@@ -33,7 +37,7 @@ async function look() {
   const askedAt = performance.now();
   try {
     if (!api.server.value) await api.server.refresh().then(showServer);
-    await Promise.all([api.images.refresh(), api.statistics.refresh(), api.queue.refresh()]);
+    await Promise.all([api.images.refresh(), api.statistics.refresh(), api.queue.refresh(), lookIntoLedgers()]);
     pace = PACE_MS[showAll(askedAt)];
   } catch (error) {
     showStatus("down", error instanceof api.ServerError ? `The server says: ${error.message}` : "The server cannot be reached. Trying again…");
@@ -45,6 +49,24 @@ async function look() {
   else if (!document.hidden) timer = setTimeout(look, pace);
 }
 
+/** Jobs and notifications, for those who may see them. */
+async function lookIntoLedgers() {
+  if (!trusted) return;
+  try {
+    await Promise.all([api.dead.refresh(), api.waiting.refresh(), api.deliveries.refresh()]);
+  } catch (error) {
+    if (error.status !== 401) throw error;
+    trust(false);
+  }
+}
+
+function trust(now) {
+  trusted = now;
+  byId("ledgers").hidden = !now;
+  byId("sign-in").hidden = now;
+  byId("failed-count").hidden = true;
+}
+
 /** Shows what was found; says how soon there is likely to be more. */
 function showAll(askedAt) {
   const { images, bucket } = api.images.value;
@@ -54,6 +76,10 @@ function showAll(askedAt) {
   detail.update(images);
   uploads.reconcile(images, open === 0, askedAt);
   showStatistics(api.statistics.value);
+  if (trusted && api.deliveries.value) {
+    failed.show(api.dead.value.jobs, api.waiting.value.jobs, counts);
+    deliveries.show(api.deliveries.value.notifications);
+  }
 
   const pending = images.filter((image) => image.state === "pending").length;
   byId("empty").hidden = images.length > 0;
@@ -73,13 +99,14 @@ function showStatus(state, text) {
 }
 
 function showServer() {
-  const { version, s3_endpoint: endpoint, default_bucket, upload_prefix: prefix, max_upload_bytes: maxBytes } = api.server.value;
+  const { version, s3_endpoint: endpoint, default_bucket, upload_prefix: prefix, max_upload_bytes: maxBytes, may_write } = api.server.value;
   const bucket = new URLSearchParams(location.search).get("bucket") ?? default_bucket;
   say("version", version);
   say("endpoint", endpoint);
   say("command", `aws --endpoint-url ${format.shellWord(endpoint)} s3 cp photo.jpg ${format.shellWord(`s3://${bucket}/${prefix}`)}`);
   say("dropzone-note", `They go into ${bucket}/${prefix} as they are and are developed from there.`);
   uploads.configure({ prefix, maxBytes, onStored: look });
+  if (trusted === null) trust(may_write);
 }
 
 function showStatistics({ count, bytes, largest, smallest, types, failed }) {
@@ -158,6 +185,13 @@ function listenForFiles() {
 }
 
 listenForFiles();
+failed.configure(look);
+deliveries.configure(look);
+byId("sign-in-button").addEventListener("click", () => {
+  // The browser asks for the login as soon as something is fetched that needs one.
+  trust(true);
+  look();
+});
 for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", () => copy(button));
 byId("more").addEventListener("click", () => {
   limit = LIMITS[1];

@@ -3,6 +3,7 @@
 const number = new Intl.NumberFormat();
 const sized = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const near = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
 export const count = (value) => number.format(value);
 
@@ -25,6 +26,12 @@ export function bytes(value) {
 export const time = (text) => {
   const date = new Date(text);
   return Number.isNaN(date.getTime()) ? String(text) : moment.format(date);
+};
+
+/** The time of a moment that is near. */
+export const clock = (text) => {
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? String(text) : near.format(date);
 };
 
 export const dimensions = (width, height) => `${number.format(width)} × ${number.format(height)}`;

@@ -2,13 +2,15 @@
 //!
 //! `cargo run -p minilab-web --ignore-rust-version --example page -- [PORT] [PHOTO…]`
 
-use minilab_embedded::{BodyOptions, Embedded, OpenOptions, PutObject};
-use minilab_model::{Event, EventKind, Job, Limits, ObjectKey, ObjectRef, Rule, RuleSet};
-use minilab_pipeline::{CpuPool, CpuPoolOptions, Worker, WorkerOptions};
+use minilab_embedded::{BodyOptions, ClaimOptions, Embedded, OpenOptions, Origin, PutObject};
+use minilab_model::{Event, EventKind, Job, Lane, Limits, ObjectKey, ObjectRef, Rule, RuleSet};
+use minilab_pipeline::{CpuPool, CpuPoolOptions, InProcess, Worker, WorkerOptions};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+const CLAIM: ClaimOptions = ClaimOptions { lane: Lane::Small, max: 1, lease: Duration::from_secs(60) };
 
 const RULE: &str = r#"{
     "name": "prints", "bucket": "photos", "prefix": "input/",
@@ -60,7 +62,7 @@ async fn put(store: &Embedded, object: ObjectRef, content: Vec<u8>) -> Result<()
         attributes: minilab_embedded::Attributes::default(),
         precondition: minilab_embedded::Precondition::default(),
         kind: EventKind::CreatedPut,
-        request_id: None,
+        origin: Origin::default(),
     };
     store.put_object(put).await?;
     Ok(())
@@ -72,12 +74,13 @@ async fn develop(store: Embedded, rules: Arc<RuleSet>) {
     let worker = Worker::new(
         store.clone(),
         store.clone(),
+        InProcess,
         WorkerOptions { rules, notifications: Vec::new(), limits: Limits::default(), pool },
     );
     let mut arrivals = store.job_arrivals();
     loop {
-        while let Some(leased) = store.claim(1, Duration::from_secs(60)).await.ok().and_then(|mut leased| leased.pop()) {
-            if let Err(error) = worker.run(&leased.job, Some(leased.lease)).await {
+        while let Some(leased) = store.claim(CLAIM).await.ok().and_then(|mut leased| leased.pop()) {
+            if let Err(error) = worker.run(&leased.job, Lane::Large, Some(leased.lease)).await {
                 let ended = worker.give_up(&leased.job, &error, Some(leased.lease)).await;
                 eprintln!("{}: {} ({ended:?})", leased.job.event.object(), error.chain());
             }

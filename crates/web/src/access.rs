@@ -19,8 +19,10 @@ pub(crate) enum Admission {
     Read,
     /// Whoever may write; the route itself changes nothing.
     Write,
-    /// Whoever may write, and from no other web site.
+    /// Whoever may write, and from no other web site: the body is an object's.
     Upload,
+    /// Whoever may write, and from no other web site: the body is JSON.
+    Change,
 }
 
 /// Decides who may do what. One stands before all routes.
@@ -28,6 +30,7 @@ pub(crate) enum Admission {
 pub(crate) struct Guard(Arc<Policy>);
 
 enum Policy {
+    Local,
     Loopback,
     Remote { anonymous_read: bool, sign_in: SignIn },
 }
@@ -44,6 +47,7 @@ pub(crate) enum Caller {
 impl Guard {
     pub(crate) fn new(access: &Access) -> Self {
         Self(Arc::new(match access {
+            Access::Local => Policy::Local,
             Access::Loopback => Policy::Loopback,
             Access::Remote { anonymous_read, credentials } => {
                 Policy::Remote { anonymous_read: *anonymous_read, sign_in: SignIn::new(credentials) }
@@ -63,21 +67,32 @@ impl Guard {
                 (Caller::Stranger, Policy::Remote { anonymous_read: false, .. }) => return Err(WebError::SignIn),
                 (caller, _) => return Ok(caller),
             },
-            Admission::Write | Admission::Upload => {
+            Admission::Write | Admission::Upload | Admission::Change => {
                 if caller? == Caller::Stranger {
                     return Err(WebError::SignIn);
                 }
             }
         }
-        if admission == Admission::Upload {
-            refuse_other_sites(request)?;
+        match (admission, &*self.0) {
+            // No web site can reach a socket in the file system.
+            (_, Policy::Local) => {}
+            (Admission::Upload, _) => {
+                refuse_other_sites(request)?;
+                require_upload_header(request)?;
+            }
+            (Admission::Change, _) => {
+                refuse_other_sites(request)?;
+                require_json(request)?;
+            }
+            _ => {}
         }
         Ok(Caller::Known)
     }
 
-    /// Who calls: on loopback whoever names a loopback host, elsewhere whoever signed in.
+    /// Who calls: on a local socket its owner, on loopback whoever names a loopback host, elsewhere whoever signed in.
     fn caller(&self, request: &Request) -> Result<Caller, WebError> {
         match &*self.0 {
+            Policy::Local => Ok(Caller::Known),
             Policy::Loopback => match authority(request.uri(), request.headers()) {
                 Some(host) if is_loopback(host) => Ok(Caller::Known),
                 _ => Err(WebError::Host),
@@ -95,8 +110,8 @@ impl Guard {
     }
 }
 
-/// Refuses an upload that another web site makes a browser send: with the browser's own word (`Sec-Fetch-Site`,
-/// `Origin`) where it gives it, and by asking for a header that no foreign page can add without a CORS preflight,
+/// Refuses what another web site makes a browser send, by the browser's own word (`Sec-Fetch-Site`, `Origin`) where it
+/// gives it. Where it does not, the headers required below do: no foreign page can add them without a CORS preflight,
 /// which is never granted here.
 fn refuse_other_sites(request: &Request) -> Result<(), WebError> {
     let headers = request.headers();
@@ -110,10 +125,21 @@ fn refuse_other_sites(request: &Request) -> Result<(), WebError> {
             return Err(WebError::CrossSite);
         }
     }
-    match headers.get("x-minilab-upload") {
+    Ok(())
+}
+
+fn require_upload_header(request: &Request) -> Result<(), WebError> {
+    match request.headers().get("x-minilab-upload") {
         Some(value) if value == "1" => Ok(()),
         _ => Err(WebError::UploadHeader),
     }
+}
+
+/// A form can send three types (`text/plain` and the two of forms); this is none of them.
+fn require_json(request: &Request) -> Result<(), WebError> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(WebError::NotJson) }
 }
 
 /// Where the request comes from, as the accept loop says with [`ConnectInfo`]; without it all callers count as one.

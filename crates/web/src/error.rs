@@ -15,6 +15,18 @@ pub(crate) enum WebError {
     /// No image is known by that key.
     #[error("no image `{}` in bucket `{}`", .0.key, .0.bucket)]
     NoImage(ObjectRef),
+    /// The rules have not been applied to anything since the server started.
+    #[error("the rules have not been applied to what was there since the server started")]
+    NothingApplied,
+    /// What is asked for does not go with what is.
+    #[error("{message}")]
+    Conflict { message: String },
+    /// There is no such job.
+    #[error("there is no job {0}: it is done, was discarded, or never was")]
+    NoJob(i64),
+    /// There is no such notification.
+    #[error("there is no notification {0}: it was told or given up long ago, or never was")]
+    NoNotification(i64),
     /// The path leads nowhere.
     #[error("there is nothing at this path; /openapi.json lists what there is")]
     NoRoute,
@@ -31,16 +43,19 @@ pub(crate) enum WebError {
     #[error("this listener answers to localhost and loopback addresses only")]
     Host,
     /// Another web site is behind the request.
-    #[error("uploads are taken from this server's own page, not from other web sites")]
+    #[error("uploads and changes are taken from this server's own page, not from other web sites")]
     CrossSite,
     /// The header that an upload has to carry is missing.
     #[error("an upload needs the header `x-minilab-upload: 1`")]
     UploadHeader,
+    /// The body of a change is not declared as JSON.
+    #[error("the body must be JSON, and the header `content-type: application/json` say so")]
+    NotJson,
     /// The headers are too long.
     #[error("the request's headers have more than {limit_bytes} bytes")]
     Headers { limit_bytes: usize },
     /// The upload is too long.
-    #[error("the upload is larger than {limit_bytes} bytes")]
+    #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge { limit_bytes: u64 },
     /// The upload stopped coming.
     #[error("nothing was received for {} s; the upload was given up", .0.as_secs())]
@@ -74,7 +89,10 @@ impl WebError {
     fn kind(&self) -> (StatusCode, &'static str) {
         match self {
             Self::BadRequest { .. } => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::NoImage(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NoImage(_) | Self::NothingApplied | Self::NoJob(_) | Self::NoNotification(_) => {
+                (StatusCode::NOT_FOUND, "not_found")
+            }
+            Self::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
             Self::NoRoute => (StatusCode::NOT_FOUND, "no_route"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::SignIn => (StatusCode::UNAUTHORIZED, "sign_in"),
@@ -82,6 +100,7 @@ impl WebError {
             Self::Host => (StatusCode::FORBIDDEN, "host_not_allowed"),
             Self::CrossSite => (StatusCode::FORBIDDEN, "cross_site"),
             Self::UploadHeader => (StatusCode::FORBIDDEN, "upload_header_missing"),
+            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json"),
             Self::Headers { .. } => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Idle(_) => (StatusCode::REQUEST_TIMEOUT, "upload_idle"),

@@ -135,7 +135,7 @@ pub(crate) async fn newest(State(web): State<Web>, uri: Uri, headers: HeaderMap)
 async fn waiting_in(store: &Embedded, bucket: &BucketName, max: usize) -> Result<HashMap<ObjectKey, Event>, WebError> {
     let mut events: HashMap<ObjectKey, Event> = HashMap::new();
     for state in [JobState::Leased, JobState::Ready, JobState::Waiting] {
-        for info in store.jobs(JobFilter { state: Some(state), after: None, max }).await? {
+        for info in store.jobs(JobFilter { state: Some(state), bucket: Some(bucket.clone()), max, ..JobFilter::default() }).await? {
             let Job { event, action, .. } = info.job;
             if action != Action::Process || event.bucket != *bucket {
                 continue;

@@ -8,25 +8,31 @@
 //! can forget its check; a test walks the table in every mode.
 
 mod access;
+pub mod api;
 mod byte_range;
+mod change;
 mod conditional;
 mod content;
+mod deliveries;
 mod download;
 mod error;
 mod health;
 mod host;
 mod images;
+mod jobs;
 mod json;
+mod metrics;
 mod object_key;
 mod options;
 mod page;
 mod query;
 mod routes;
+mod rules;
 mod sign_in;
 mod statistics;
 #[cfg(test)]
 mod tests;
 mod upload;
 
-pub use options::{Access, Credentials, Readiness, WebOptions};
+pub use options::{Access, Apply, Credentials, Metrics, Readiness, Rules, RulesInForce, WebOptions};
 pub use routes::router;

@@ -1,5 +1,7 @@
+use crate::api::{ApplyProgress, ApplyRequest};
+use futures::future::BoxFuture;
 use minilab_embedded::Health;
-use minilab_model::BucketName;
+use minilab_model::{BucketName, RuleSet, Timestamp};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,12 @@ pub struct WebOptions {
     pub access: Access,
     /// Whether the parts beside the store (the workers, say) are ready. The store is asked as well.
     pub readiness: Readiness,
+    /// What `GET /metrics` answers; without it, there is nothing at that path.
+    pub metrics: Option<Metrics>,
+    /// What `GET /api/v1/rules` answers; without it, there is nothing at that path.
+    pub rules: Option<Rules>,
+    /// What `POST` and `GET /api/v1/rules/apply` do; without it, there is nothing at that path.
+    pub apply: Option<Apply>,
     /// Where the S3 gateway listens, as shown on the page: `http://127.0.0.1:4569`.
     pub s3_endpoint: String,
     /// The program's version, as shown on the page.
@@ -27,6 +35,34 @@ pub struct WebOptions {
 
 /// Asks a part of the program how it is.
 pub type Readiness = Arc<dyn Fn() -> Health + Send + Sync>;
+
+/// Makes the program's metrics in Prometheus' text format, version 0.0.4.
+pub type Metrics = Arc<dyn Fn() -> BoxFuture<'static, String> + Send + Sync>;
+
+/// Asks for the rules in force.
+pub type Rules = Arc<dyn Fn() -> RulesInForce + Send + Sync>;
+
+/// Applies the rules to what is there.
+#[derive(Clone)]
+pub struct Apply {
+    /// Starts it, or joins what is under way; an error says why not.
+    pub start: Arc<dyn Fn(ApplyRequest) -> Result<ApplyProgress, String> + Send + Sync>,
+    /// How far the last one is; `None` when there has been none.
+    pub progress: Arc<dyn Fn() -> Option<ApplyProgress> + Send + Sync>,
+}
+
+/// The rules by which the program works now.
+#[derive(Debug, Clone)]
+pub struct RulesInForce {
+    /// The rules.
+    pub rules: Arc<RuleSet>,
+    /// A hash over them in hex: equal for equal rules.
+    pub fingerprint: String,
+    /// Since when they are in force.
+    pub loaded_at: Timestamp,
+    /// Why the configuration as it is now was refused, so that these rules stayed; `None` when it was not.
+    pub last_error: Option<String>,
+}
 
 impl WebOptions {
     /// Bytes of the largest upload unless set otherwise: 5 GiB, as for one S3 PUT.
@@ -45,6 +81,9 @@ impl WebOptions {
             upload_idle: Self::UPLOAD_IDLE,
             access: Access::Loopback,
             readiness: Arc::new(|| Health::Ready),
+            metrics: None,
+            rules: None,
+            apply: None,
             s3_endpoint: s3_endpoint.into(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -54,6 +93,9 @@ impl WebOptions {
 /// Who may do what, by where the listener is bound.
 #[derive(Debug, Clone)]
 pub enum Access {
+    /// Bound to a socket in the file system that only its owner can open: whoever comes through may do everything. No
+    /// browser can.
+    Local,
     /// Bound to a loopback address: no login, but the `Host` must be a loopback one, so that no web site can reach in
     /// by pointing its own name at 127.0.0.1.
     Loopback,

@@ -1,9 +1,11 @@
 //! The page at `/` and its files, all compiled in: nothing is read from disk and nothing comes from elsewhere.
 
+use crate::access::Caller;
 use crate::conditional::Validators;
 use crate::error::WebError;
 use crate::json::{entity_tag, tagged_json};
 use crate::routes::Web;
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
@@ -32,15 +34,18 @@ const fn script(path: &'static str, content: &'static str) -> File {
     File { path, content_type: SCRIPT, content }
 }
 
-const FILES: [File; 12] = [
+const FILES: [File; 15] = [
     File { path: "/", content_type: HTML, content: include_str!("../assets/index.html") },
     File { path: "/assets/style.css", content_type: "text/css; charset=utf-8", content: include_str!("../assets/style.css") },
     File { path: "/assets/icon.svg", content_type: "image/svg+xml", content: include_str!("../assets/icon.svg") },
     script("/assets/app.js", include_str!("../assets/app.js")),
     script("/assets/api.js", include_str!("../assets/api.js")),
+    script("/assets/deliveries.js", include_str!("../assets/deliveries.js")),
     script("/assets/detail.js", include_str!("../assets/detail.js")),
+    script("/assets/failed.js", include_str!("../assets/failed.js")),
     script("/assets/format.js", include_str!("../assets/format.js")),
     script("/assets/gallery.js", include_str!("../assets/gallery.js")),
+    script("/assets/keyed.js", include_str!("../assets/keyed.js")),
     script("/assets/picture.js", include_str!("../assets/picture.js")),
     script("/assets/rows.js", include_str!("../assets/rows.js")),
     script("/assets/thumbhash.js", include_str!("../assets/thumbhash.js")),
@@ -71,7 +76,11 @@ fn serve(file: File, etag: &HeaderValue, request: &HeaderMap) -> Response {
 }
 
 /// `GET /api/v1/server`: what the page has to know of the server.
-pub(crate) async fn server(State(web): State<Web>, headers: HeaderMap) -> Result<Response, WebError> {
+pub(crate) async fn server(
+    State(web): State<Web>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
     let options = &web.options;
     let body = json!({
         "version": options.version,
@@ -79,6 +88,7 @@ pub(crate) async fn server(State(web): State<Web>, headers: HeaderMap) -> Result
         "default_bucket": options.default_bucket,
         "upload_prefix": options.upload_prefix,
         "max_upload_bytes": options.max_upload_bytes,
+        "may_write": caller == Caller::Known,
     });
     tagged_json(&headers, &body)
 }

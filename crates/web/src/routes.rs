@@ -1,12 +1,12 @@
 use crate::access::{Admission, Guard, admit};
 use crate::error::WebError;
 use crate::options::WebOptions;
-use crate::{download, health, images, page, statistics, upload};
+use crate::{deliveries, download, health, images, jobs, metrics, page, rules, statistics, upload};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, put};
+use axum::routing::{MethodRouter, get, post, put};
 use http::{HeaderName, HeaderValue, header};
 use minilab_embedded::Embedded;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) struct Route {
 
 /// Every route there is.
 pub(crate) fn table() -> Vec<Route> {
-    use Admission::{Open, Read, Upload, Write};
+    use Admission::{Change, Open, Read, Upload, Write};
     let route = |path, admission, handler| Route { path, admission, handler };
     let mut table = vec![
         route("/healthz", Open, get(health::alive)),
@@ -35,10 +35,21 @@ pub(crate) fn table() -> Vec<Route> {
         route("/images/{*key}", Read, get(images::one)),
         route("/downloadimages/{*key}", Read, get(download::object)),
         route("/infoimages", Read, get(statistics::collection)),
+        route("/metrics", Read, get(metrics::text)),
         route("/openapi.json", Read, get(page::openapi)),
         route("/api/v1/server", Read, get(page::server)),
         route("/api/v1/images", Read, get(images::newest)),
         route("/api/v1/queue", Read, get(statistics::queue)),
+        route("/api/v1/jobs", Write, get(jobs::list)),
+        route("/api/v1/jobs/{id}", Write, get(jobs::one)),
+        route("/api/v1/jobs/retry", Change, post(jobs::retry)),
+        route("/api/v1/jobs/discard", Change, post(jobs::discard)),
+        route("/api/v1/notifications", Write, get(deliveries::list)),
+        route("/api/v1/notifications/{id}", Write, get(deliveries::one)),
+        route("/api/v1/notifications/redeliver", Change, post(deliveries::redeliver)),
+        route("/api/v1/rules", Write, get(rules::in_force)),
+        route("/api/v1/rules/apply", Write, get(rules::applied)),
+        route("/api/v1/rules/apply", Change, post(rules::apply)),
         route("/api/v1/objects/{*key}", Write, get(upload::inspect)),
         route("/api/v1/objects/{*key}", Upload, put(upload::object)),
     ];

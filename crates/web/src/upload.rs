@@ -9,10 +9,13 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt as _;
-use http::{HeaderMap, StatusCode, Uri, header};
-use minilab_embedded::{Attributes, BodyOptions, Embedded, EmbeddedError, EtagCondition, Precondition, PutObject, StagedBody};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use minilab_embedded::{
+    Attributes, BodyOptions, Embedded, EmbeddedError, EtagCondition, Origin, Precondition, PutObject, StagedBody,
+};
 use minilab_model::{EventKind, ImageState, ObjectRef, Sequencer};
 use serde::Serialize;
+use tracing::Instrument as _;
 
 /// What an upload came to.
 #[derive(Debug, Serialize)]
@@ -50,11 +53,32 @@ fn addressed(uri: &Uri, options: &WebOptions) -> Result<ObjectRef, WebError> {
 /// `PUT /api/v1/objects/{key}`: stores the body as an object, with the same event as a PUT to the S3 gateway.
 ///
 /// `If-None-Match: *` stores it only when the key is free.
+///
+/// As there, the request has an id (`x-amz-request-id`), by which its jobs and notifications are found in the log.
 pub(crate) async fn object(State(web): State<Web>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, WebError> {
-    let object = addressed(&uri, &web.options)?;
-    let precondition = only_if_free(&headers)?;
+    let request_id = request_id();
+    let span = tracing::error_span!("request", trace = request_id, operation = "PutObject");
+    let mut response = store(&web, &uri, &headers, body, request_id.clone()).instrument(span).await?;
+    if let Some(value) = request_id.and_then(|id| HeaderValue::try_from(id).ok()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    Ok(response)
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+
+/// 16 random upper-case hex digits, as in the S3 gateway; none when the system gives no random bytes.
+fn request_id() -> Option<String> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(hex::encode_upper(bytes))
+}
+
+async fn store(web: &Web, uri: &Uri, headers: &HeaderMap, body: Body, request_id: Option<String>) -> Result<Response, WebError> {
+    let object = addressed(uri, &web.options)?;
+    let precondition = only_if_free(headers)?;
     // What can be refused is refused before the body is taken.
-    refuse_too_large(&headers, &web.options)?;
+    refuse_too_large(headers, &web.options)?;
     web.store.bucket(&object.bucket).await?;
     if precondition.if_none_match.is_some() && exists(&web.store, &object).await? {
         return Err(WebError::Exists(object));
@@ -64,10 +88,10 @@ pub(crate) async fn object(State(web): State<Web>, uri: Uri, headers: HeaderMap,
     let put = PutObject {
         object: object.clone(),
         body: staged,
-        attributes: Attributes { content_type: stated_type(&headers), ..Attributes::default() },
+        attributes: Attributes { content_type: stated_type(headers), ..Attributes::default() },
         precondition,
         kind: EventKind::CreatedPut,
-        request_id: None,
+        origin: Origin { request_id, requester: None },
     };
     let info = match web.store.put_object(put).await {
         // Somebody else was quicker.

@@ -162,14 +162,15 @@ impl Command for Prune {
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, EmbeddedError> {
         let before = |age: Duration| transaction.now.as_millis().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         let letters = before(transaction.limits.dead_letter_retention);
+        let delivered = before(transaction.limits.delivered_retention);
         let uploads = before(transaction.limits.finished_upload_retention);
         let mut more = false;
         let dead: Vec<i64> = transaction.all(
-            "SELECT id FROM job WHERE state = 'dead' AND due_ms < ?1 ORDER BY due_ms LIMIT ?2",
-            (letters, self.max as i64),
+            "SELECT id FROM job WHERE state = 'dead' AND lane IN ('small', 'large') AND due_ms < ?1 LIMIT ?2",
+            (letters, self.max.min(100) as i64),
             |row| row.get(0),
         )?;
-        more |= dead.len() == self.max;
+        more |= dead.len() == self.max.min(100);
         for id in dead {
             crate::commands::queue::end_job(transaction, id)?;
         }
@@ -177,6 +178,11 @@ impl Command for Prune {
             (
                 "DELETE FROM notification WHERE id IN (SELECT id FROM notification WHERE state = 'dead' AND due_ms < ?1 LIMIT ?2)",
                 letters,
+            ),
+            (
+                "DELETE FROM notification WHERE id IN
+                 (SELECT id FROM notification WHERE state = 'delivered' AND due_ms < ?1 LIMIT ?2)",
+                delivered,
             ),
             ("DELETE FROM finished_upload WHERE id IN (SELECT id FROM finished_upload WHERE finished_ms < ?1 LIMIT ?2)", uploads),
             (
@@ -210,9 +216,11 @@ mod tests {
             // The fifth is young.
             let age = if id == 5 { 999_999 } else { 0 };
             for sql in [
-                "INSERT INTO job VALUES (?1, 'k' || ?1, ?1, 'r', 'process', 'dead', ?2, 0, 0, '[]', 0)",
+                "INSERT INTO job (id, idempotency_key, sequencer, rule, action, state, due_ms, created_ms)
+                 VALUES (?1, 'k' || ?1, ?1, 'r', 'process', 'dead', ?2, 0)",
                 "INSERT INTO event VALUES (?1, 'b', CAST(?1 AS BLOB), '' || ?2)",
-                "INSERT INTO notification VALUES (?1, 'm', '{}', 'dead', ?2, 0, NULL, 0)",
+                "INSERT INTO notification (id, message_id, target_id, message, state, due_ms, created_ms, queued_ms)
+                 VALUES (?1, 'm', 't', '{}', iif(?1 % 2, 'dead', 'delivered'), ?2, 0, 0)",
                 "INSERT INTO finished_upload VALUES ('u' || ?1, '{}', ?2)",
                 "INSERT INTO removal VALUES ('b', CAST(?1 AS BLOB), 1, ?2)",
                 "INSERT INTO removed_image VALUES ('b', CAST(?1 AS BLOB), 1, 'r', ?2)",
@@ -222,6 +230,7 @@ mod tests {
         }
         let limits = StoreLimits {
             dead_letter_retention: Duration::from_secs(10),
+            delivered_retention: Duration::from_secs(10),
             finished_upload_retention: Duration::from_secs(10),
             ..StoreLimits::default()
         };

@@ -25,6 +25,11 @@ impl BlobName {
         hex::decode_to_slice(name, &mut bits).ok()?;
         (name == hex::encode(bits)).then_some(Self(bits))
     }
+
+    /// Its file, where `root` is the directory of all blobs.
+    pub(crate) fn path_below(self, root: &Path) -> PathBuf {
+        root.join(format!("{:02x}", self.0[0])).join(self.to_string())
+    }
 }
 
 impl fmt::Display for BlobName {
@@ -62,7 +67,7 @@ impl BlobDirectory {
     }
 
     pub(crate) fn path(&self, name: BlobName) -> PathBuf {
-        self.directory(name.0[0]).join(name.to_string())
+        name.path_below(&self.root)
     }
 
     pub(crate) fn directory(&self, first: u8) -> PathBuf {

@@ -4,7 +4,7 @@ use super::multipart;
 use crate::EmbeddedError;
 use crate::row;
 use crate::writer::{Command, Transaction};
-use minilab_model::BucketName;
+use minilab_model::{BucketName, BucketNotification};
 use rusqlite::Connection;
 
 /// The row of a bucket.
@@ -39,6 +39,29 @@ impl Command for DeleteBucket {
             multipart::discard(transaction, &upload)?;
         }
         transaction.execute("DELETE FROM bucket WHERE id = ?1", [id])?;
+        Ok(())
+    }
+}
+
+/// The bucket's notification configuration; empty where there is no such bucket.
+pub(crate) fn notifications(connection: &Connection, bucket: &BucketName) -> Result<Vec<BucketNotification>, EmbeddedError> {
+    let sql = "SELECT notifications FROM bucket WHERE name = ?1";
+    let stored: Option<Option<Vec<_>>> = row::first(connection, sql, [bucket.as_str()], |row| row::optional_json(row, 0))?;
+    Ok(stored.flatten().unwrap_or_default())
+}
+
+pub(crate) struct SetNotifications {
+    pub(crate) bucket: BucketName,
+    pub(crate) notifications: Vec<BucketNotification>,
+}
+
+impl Command for SetNotifications {
+    type Output = ();
+
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), EmbeddedError> {
+        let id = id(transaction.connection(), &self.bucket)?;
+        let json = (!self.notifications.is_empty()).then(|| row::to_json(&self.notifications)).transpose()?;
+        transaction.execute("UPDATE bucket SET notifications = ?2 WHERE id = ?1", (id, json))?;
         Ok(())
     }
 }

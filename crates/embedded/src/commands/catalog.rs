@@ -2,11 +2,11 @@
 
 use super::statistics::{Share, exchange};
 use super::{bucket, notification, object, queue};
-use crate::record::{self, Outcomes, RuleOutcome};
+use crate::record::{self, OutcomeState, Outcomes, RuleOutcome};
 use crate::row::{self, key_bytes};
 use crate::writer::{Command, Transaction};
 use crate::{EmbeddedError, ObjectInfo};
-use minilab_model::{Attempt, ImageRecord, ImageState, ObjectRef, Sequencer, SourceVersion};
+use minilab_model::{ImageRecord, ImageState, ObjectRef, Sequencer, SourceVersion};
 use minilab_pipeline::{CatalogWrite, Commit, RecordChange, SourceInfo};
 use rusqlite::{Connection, params};
 
@@ -27,20 +27,20 @@ impl Command for CommitJob {
         let held = match write.lease {
             None => None,
             Some(lease) => match queue::held(transaction, lease)? {
-                Some(progress) => Some((lease, progress)),
+                Some(held) => Some((lease, held)),
                 None => return Ok(Commit::LeaseLost),
             },
         };
         let commit = match &write.change {
             RecordChange::Dropped => Commit::Applied,
+            RecordChange::Skipped => take_back(transaction, write)?,
             RecordChange::Removed => remove(transaction, write)?,
             RecordChange::Processed { .. } | RecordChange::Failed { .. } => update(transaction, write)?,
         };
-        if let Some((lease, (number, mut attempts))) = held {
+        if let Some((lease, held)) = held {
             match (&write.change, commit) {
-                (RecordChange::Failed { failure, .. }, Commit::Applied) => {
-                    attempts.push(Attempt { number, ended_at: transaction.now, error: failure.error.clone() });
-                    queue::bury(transaction, lease.job_id, attempts)?;
+                (RecordChange::Failed { failure, facts, .. }, Commit::Applied) => {
+                    queue::bury(transaction, held, failure, facts.as_ref())?;
                 }
                 _ => drop(queue::end_job(transaction, lease.job_id)?),
             }
@@ -58,14 +58,16 @@ fn update(transaction: &mut Transaction<'_>, write: &CatalogWrite) -> Result<Com
         return Ok(Commit::Superseded);
     }
     let outcome = match &write.change {
-        RecordChange::Failed { .. } => RuleOutcome::Failed,
-        _ => RuleOutcome::Processed,
+        RecordChange::Processed { recipe, .. } => RuleOutcome { state: OutcomeState::Processed, recipe: Some(recipe.clone()) },
+        _ => RuleOutcome { state: OutcomeState::Failed, recipe: None },
     };
     let same_version = stored.as_ref().filter(|stored| stored.sequencer == source.sequencer);
     let mut outcomes = same_version.map(|stored| stored.outcomes.clone()).unwrap_or_default();
     let former = stored.as_ref().map(|stored| &stored.record);
     let record = record::updated(former, &outcomes, source, &write.rule, &write.change, &info);
-    let told = outcomes.insert(write.rule.clone(), outcome) == Some(outcome);
+    let state = outcome.state;
+    // The same end is told once, also when a newer recipe has led to it.
+    let told = outcomes.insert(write.rule.clone(), outcome).is_some_and(|former| former.state == state);
     if stored.as_ref().is_none_or(|stored| stored.record != record || stored.outcomes != outcomes) {
         let old = stored.as_ref().map(|stored| Share::from(&stored.record));
         store(transaction, &record, &outcomes)?;
@@ -76,6 +78,36 @@ fn update(transaction: &mut Transaction<'_>, write: &CatalogWrite) -> Result<Com
     if !told {
         notification::insert(transaction, &write.notifications)?;
     }
+    Ok(Commit::Applied)
+}
+
+/// Takes out of the record what a rule has said that does not want this version. A record of an older version goes: what
+/// it speaks of is no more, and rules that want the new version make another.
+fn take_back(transaction: &mut Transaction<'_>, write: &CatalogWrite) -> Result<Commit, EmbeddedError> {
+    let source = &write.source;
+    if current_source(transaction.connection(), source)?.is_none() {
+        return Ok(Commit::Superseded);
+    }
+    let Some(stored) = stored(transaction.connection(), &source.object)? else { return Ok(Commit::Applied) };
+    if stored.sequencer > source.sequencer {
+        return Ok(Commit::Superseded);
+    }
+    let mut outcomes = stored.outcomes;
+    let known = outcomes.remove(&write.rule).is_some();
+    let old = Share::from(&stored.record);
+    let record = match stored.sequencer == source.sequencer {
+        true if !known => return Ok(Commit::Applied),
+        true => record::without(stored.record, &write.rule, &outcomes),
+        false => None,
+    };
+    match &record {
+        Some(record) => store(transaction, record, &outcomes)?,
+        None => drop(transaction.execute(
+            "DELETE FROM image WHERE bucket = ?1 AND key = ?2",
+            (source.object.bucket.as_str(), key_bytes(&source.object)),
+        )?),
+    }
+    exchange(transaction, &source.object.bucket, Some(old), record.as_ref().map(Share::from))?;
     Ok(Commit::Applied)
 }
 
@@ -164,6 +196,7 @@ pub(crate) fn source_info(info: &ObjectInfo) -> SourceInfo {
         etag: info.etag.clone(),
         sha256: info.sha256.map(hex::encode).unwrap_or_default(),
         content_type: info.attributes.content_type.clone(),
+        user_metadata: info.attributes.user.clone(),
         created_at: info.modified_at,
     }
 }

@@ -55,6 +55,8 @@ impl Command for Copy {
         };
         // Shared before the replaced one is let go: they are the same when an object is copied onto itself.
         body::share(transaction, source.body_id)?;
+        let tags = copy.tags.clone().unwrap_or_else(|| source.attributes.tags.clone());
+        let attributes = Attributes { tags, ..copy.attributes.clone().unwrap_or(source.attributes) };
         let new = NewObject {
             bucket_id,
             object: &copy.destination,
@@ -62,14 +64,14 @@ impl Command for Copy {
             etag: source.etag,
             size_bytes: source.size_bytes,
             body_id: source.body_id,
-            attributes: copy.attributes.clone().unwrap_or(source.attributes),
+            attributes,
             checksum,
             variant_of: None,
             replaced: replaced.as_ref(),
         };
         let mut info = write(transaction, new)?;
         info.sha256 = source.sha256;
-        announce(transaction, &info, EventKind::CreatedCopy, copy.request_id.clone())?;
+        announce(transaction, &info, EventKind::CreatedCopy, copy.origin.clone())?;
         Ok(Copied::Done(Box::new(info)))
     }
 }

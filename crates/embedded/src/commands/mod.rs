@@ -1,5 +1,6 @@
 //! What the writer can be asked for: a command per change, by family.
 
+pub(crate) mod backfill;
 pub(crate) mod body;
 pub(crate) mod bucket;
 pub(crate) mod catalog;
@@ -10,4 +11,5 @@ pub(crate) mod notification;
 pub(crate) mod object;
 pub(crate) mod queue;
 pub(crate) mod statistics;
+pub(crate) mod tags;
 pub(crate) mod variants;

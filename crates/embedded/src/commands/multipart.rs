@@ -153,7 +153,7 @@ impl Command for Complete {
         };
         let mut info = write(transaction, new)?;
         info.parts = Some(parts.iter().map(|part| part.size_bytes).collect());
-        announce(transaction, &info, EventKind::CreatedCompleteMultipartUpload, complete.request_id.clone())?;
+        announce(transaction, &info, EventKind::CreatedCompleteMultipartUpload, complete.origin.clone())?;
         transaction.execute("DELETE FROM upload WHERE id = ?1", [&complete.id.0])?;
         let sql = "INSERT INTO finished_upload (id, object, finished_ms) VALUES (?1, ?2, ?3)";
         transaction.execute(sql, (&complete.id.0, to_json(&info)?, transaction.now.as_millis()))?;

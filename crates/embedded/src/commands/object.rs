@@ -1,9 +1,9 @@
 //! Writing and deleting objects.
 
-use super::{body, bucket, event};
+use super::{body, bucket, event, notification};
 use crate::row::{self, key_bytes, to_json};
 use crate::writer::{Command, Transaction};
-use crate::{Attributes, Checksum, EmbeddedError, ObjectInfo, Precondition, PutObject, StagedBody};
+use crate::{Attributes, Checksum, EmbeddedError, ObjectInfo, Origin, Precondition, PutObject, StagedBody};
 use minilab_model::{BucketName, Event, EventKind, ObjectKey, ObjectRef, Provenance, Sequencer, SourceVersion, Timestamp};
 use rusqlite::{Connection, params};
 
@@ -96,17 +96,21 @@ pub(crate) fn write(transaction: &mut Transaction<'_>, new: NewObject<'_>) -> Re
     })
 }
 
-/// Tells the rules of a new object, unless it is marked as a variant.
+/// Tells of a new object: whom the bucket's configuration names, and the rules, unless it is marked as a variant.
 pub(crate) fn announce(
     transaction: &mut Transaction<'_>,
     info: &ObjectInfo,
     kind: EventKind,
-    request_id: Option<String>,
+    origin: Origin,
 ) -> Result<(), EmbeddedError> {
-    if info.provenance {
-        return Ok(());
-    }
-    let event = Event {
+    let event = created(info, kind, origin);
+    notification::tell(transaction, &event)?;
+    if info.provenance { Ok(()) } else { event::emit(transaction, &event) }
+}
+
+/// The event of a new object.
+pub(crate) fn created(info: &ObjectInfo, kind: EventKind, origin: Origin) -> Event {
+    Event {
         kind,
         bucket: info.object.bucket.clone(),
         key: info.object.key.clone(),
@@ -114,9 +118,17 @@ pub(crate) fn announce(
         etag: info.etag.clone(),
         size_bytes: info.size_bytes,
         time: info.modified_at,
-        request_id,
-    };
-    event::emit(transaction, &event)
+        request_id: origin.request_id,
+        requester: origin.requester,
+    }
+}
+
+/// The event of an object that is gone.
+pub(crate) fn removed(object: ObjectRef, sequencer: Sequencer, time: Timestamp, origin: Origin) -> Event {
+    let ObjectRef { bucket, key } = object;
+    let Origin { request_id, requester } = origin;
+    let kind = EventKind::RemovedDelete;
+    Event { kind, bucket, key, sequencer, etag: String::new(), size_bytes: 0, time, request_id, requester }
 }
 
 pub(crate) struct Put {
@@ -125,13 +137,13 @@ pub(crate) struct Put {
     attributes: Attributes,
     precondition: Precondition,
     kind: EventKind,
-    request_id: Option<String>,
+    origin: Origin,
 }
 
 impl From<PutObject> for Put {
     fn from(put: PutObject) -> Self {
-        let PutObject { object, body, attributes, precondition, kind, request_id } = put;
-        Self { object, body: Some(body), attributes, precondition, kind, request_id }
+        let PutObject { object, body, attributes, precondition, kind, origin } = put;
+        Self { object, body: Some(body), attributes, precondition, kind, origin }
     }
 }
 
@@ -161,7 +173,7 @@ impl Command for Put {
         };
         let mut info = write(transaction, new)?;
         info.sha256 = Some(sha256);
-        announce(transaction, &info, self.kind, self.request_id.take())?;
+        announce(transaction, &info, self.kind, std::mem::take(&mut self.origin))?;
         Ok(info)
     }
 }
@@ -170,7 +182,7 @@ pub(crate) struct Delete {
     pub(crate) bucket: BucketName,
     pub(crate) keys: Vec<ObjectKey>,
     pub(crate) precondition: Precondition,
-    pub(crate) request_id: Option<String>,
+    pub(crate) origin: Origin,
 }
 
 impl Command for Delete {
@@ -192,25 +204,18 @@ impl Delete {
         if let Some(there) = &there {
             self.precondition.check_write(&object, Some((&there.etag, there.modified_at)))?;
             remove(transaction, bucket_id, &object.key, there.body_id)?;
-            if there.provenance {
-                return Ok(true);
+            if !there.provenance {
+                let sql = "INSERT INTO removal (bucket, key, sequencer, removed_ms) VALUES (?1, ?2, ?3, ?4)
+                           ON CONFLICT (bucket, key) DO UPDATE SET sequencer = ?3, removed_ms = ?4";
+                let now = transaction.now.as_millis();
+                transaction.execute(sql, params![object.bucket.as_str(), key_bytes(&object), sequencer.0 as i64, now])?;
             }
-            let sql = "INSERT INTO removal (bucket, key, sequencer, removed_ms) VALUES (?1, ?2, ?3, ?4)
-                       ON CONFLICT (bucket, key) DO UPDATE SET sequencer = ?3, removed_ms = ?4";
-            let now = transaction.now.as_millis();
-            transaction.execute(sql, params![object.bucket.as_str(), key_bytes(&object), sequencer.0 as i64, now])?;
         }
-        let event = Event {
-            kind: EventKind::RemovedDelete,
-            bucket: object.bucket,
-            key: object.key,
-            sequencer,
-            etag: String::new(),
-            size_bytes: 0,
-            time: transaction.now,
-            request_id: self.request_id.clone(),
-        };
-        event::emit(transaction, &event)?;
+        let event = removed(object, sequencer, transaction.now, self.origin.clone());
+        notification::tell(transaction, &event)?;
+        if !there.as_ref().is_some_and(|there| there.provenance) {
+            event::emit(transaction, &event)?;
+        }
         Ok(there.is_some())
     }
 }

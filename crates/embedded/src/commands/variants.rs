@@ -1,11 +1,11 @@
 //! Writing the variants of a source, all at once.
 
-use super::object::{NewObject, current, remove, write};
-use super::{body, bucket};
+use super::object::{NewObject, created, current, remove, removed, write};
+use super::{body, bucket, notification};
 use crate::row::{self, key_bytes};
 use crate::writer::{Command, Durability, Transaction};
-use crate::{Attributes, EmbeddedError, StagedBody};
-use minilab_model::{ObjectKey, ObjectRef, Sequencer, SourceVersion};
+use crate::{Attributes, EmbeddedError, Origin, StagedBody};
+use minilab_model::{BucketName, EventKind, ObjectKey, ObjectRef, Sequencer, SourceVersion};
 use minilab_pipeline::SourceState;
 use std::collections::BTreeSet;
 
@@ -149,8 +149,8 @@ impl ReplaceVariants {
             variant_of: Some((&self.source, &self.rule)),
             replaced: replaced.as_ref(),
         };
-        write(transaction, new)?;
-        Ok(())
+        let info = write(transaction, new)?;
+        notification::tell(transaction, &created(&info, EventKind::CreatedPut, Origin::default()))
     }
 
     /// Whether what stands there was made by the same recipe: then a job that runs again changes nothing.
@@ -173,7 +173,7 @@ impl ReplaceVariants {
     }
 
     /// Removes what earlier versions of the source left for the rule.
-    fn remove_others(&self, transaction: &Transaction<'_>, kept: &BTreeSet<(i64, ObjectKey)>) -> Result<(), EmbeddedError> {
+    fn remove_others(&self, transaction: &mut Transaction<'_>, kept: &BTreeSet<(i64, ObjectKey)>) -> Result<(), EmbeddedError> {
         let sql = "SELECT bucket_id, key, body_id FROM object WHERE source_bucket = ?1 AND source_key = ?2 AND source_rule = ?3";
         let source = &self.source.object;
         let parameters = (source.bucket.as_str(), key_bytes(source), &self.rule);
@@ -181,10 +181,25 @@ impl ReplaceVariants {
         for (place, body_id) in there {
             if !kept.contains(&place) {
                 remove(transaction, place.0, &place.1, body_id)?;
+                tell_removed(transaction, place)?;
             }
         }
         Ok(())
     }
+}
+
+/// Tells whom the bucket's configuration names that a variant is gone.
+fn tell_removed(transaction: &mut Transaction<'_>, (bucket_id, key): (i64, ObjectKey)) -> Result<(), EmbeddedError> {
+    let sql = "SELECT name FROM bucket WHERE id = ?1";
+    let Some(bucket): Option<BucketName> = transaction.first(sql, [bucket_id], |row| row::bucket_name(row, 0))? else {
+        return Err(EmbeddedError::corrupt(format!("an object is in bucket {bucket_id}, which is missing")));
+    };
+    if bucket::notifications(transaction.connection(), &bucket)?.is_empty() {
+        return Ok(());
+    }
+    let sequencer = transaction.next_sequencer();
+    let event = removed(ObjectRef::new(bucket, key), sequencer, transaction.now, Origin::default());
+    notification::tell(transaction, &event)
 }
 
 /// The source, for variants that copy it.

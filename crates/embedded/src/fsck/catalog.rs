@@ -51,6 +51,40 @@ pub(super) fn check_queue(connection: &Connection, report: &mut FsckReport) -> R
     for sequencer in row::all(connection, sql, (), |row| row.get::<_, i64>(0))? {
         report.minor(format!("event {sequencer}"), "has no job");
     }
+    check_shares(connection, report)
+}
+
+/// Counts the ready jobs of every flow and share again, and the jobs of every lane and state. An index that an older
+/// version has left has none of these.
+fn check_shares(connection: &Connection, report: &mut FsckReport) -> Result<(), EmbeddedError> {
+    if crate::schema::version(connection)? < 2 {
+        return Ok(());
+    }
+    for (sql, problem) in [
+        (
+            "SELECT 'flow ' || id FROM flow WHERE ready <> (SELECT count(*) FROM job WHERE job.flow = flow.id AND state = 'ready')",
+            "counts its ready jobs wrong",
+        ),
+        (
+            "SELECT 'share ' || share.id FROM share LEFT JOIN (SELECT share, count(*) AS jobs FROM job WHERE state = 'ready' GROUP BY share)
+                 AS counted ON counted.share = share.id WHERE ready <> coalesce(jobs, 0)",
+            "counts its ready jobs wrong",
+        ),
+        (
+            "SELECT 'job ' || id FROM job WHERE state = 'ready' AND (flow IS NULL OR share IS NULL OR flow NOT IN (SELECT id FROM flow)
+                 OR share NOT IN (SELECT id FROM share))",
+            "is ready and stands in no share, so that it would not be claimed",
+        ),
+        (
+            "SELECT 'the ' || state || ' jobs of lane ' || lane FROM queue_count WHERE count <>
+                 (SELECT count(*) FROM job WHERE job.lane = queue_count.lane AND job.state = queue_count.state)",
+            "are counted wrong",
+        ),
+    ] {
+        for subject in row::all(connection, sql, (), |row| row.get::<_, String>(0))? {
+            report.serious(subject, problem);
+        }
+    }
     Ok(())
 }
 

@@ -58,5 +58,5 @@ fn totals(connection: &Connection) -> Result<StoreStatistics, EmbeddedError> {
         let images = catalog::statistics(connection, &bucket)?;
         Ok(BucketStatistics { bucket, objects, object_bytes, images })
     });
-    Ok(StoreStatistics { buckets: buckets.collect::<Result<_, EmbeddedError>>()?, jobs: queue::counts(connection)? })
+    Ok(StoreStatistics { buckets: buckets.collect::<Result<_, EmbeddedError>>()?, jobs: queue::recount(connection)? })
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
 /// What brings an index from each schema to the next. The number of the newest is their count.
-const MIGRATIONS: &[&str] = &[include_str!("0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("0001.sql"), include_str!("0002.sql"), include_str!("0003.sql")];
 
 /// The newest schema that this binary knows.
 pub(crate) const NEWEST: i64 = MIGRATIONS.len() as i64;

@@ -8,7 +8,7 @@ use minilab_model::Timestamp;
 use rusqlite::ffi;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 /// Whether an error of the index passes by itself: no room, or another process in the way. After any other one nobody
 /// knows what is on the disk.
@@ -82,6 +82,7 @@ impl WriterThread {
         let sequencer = transaction.sequencer;
         drop(transaction);
 
+        let commit_began = Instant::now();
         let committed = match given_up {
             Some(error) => Err(error),
             None => self.commit(sequencer),
@@ -94,6 +95,7 @@ impl WriterThread {
                 if self.durability == Some(Durability::Durable) {
                     self.limbo.drain(..).for_each(|name| self.blobs.landed(name));
                 }
+                self.counters.committed(taken.len(), commit_began.elapsed());
                 taken.into_iter().for_each(Queued::answer);
                 self.arrivals.announce(arrived.jobs, arrived.notifications);
             }
@@ -129,6 +131,8 @@ impl WriterThread {
             let mut update = self.connection.prepare_cached("UPDATE counter SET value = ?1 WHERE name = 'sequencer'")?;
             update.execute([sequencer as i64])?;
             self.blobs.faults.pass(FaultPoint::Commit).map_err(as_sqlite)?;
+        } else {
+            self.blobs.faults.pass(FaultPoint::OtherCommit).map_err(as_sqlite)?;
         }
         self.connection.prepare_cached("COMMIT")?.execute(())?;
         Ok(())
@@ -136,6 +140,7 @@ impl WriterThread {
 
     /// Answers everyone that the transaction failed, and stops the store where it cannot go on.
     fn fail_all(&mut self, batch: Vec<Box<dyn Queued>>, error: &rusqlite::Error, what: &str) {
+        self.counters.failed();
         let gravity = error.sqlite_error().map_or(Gravity::Fatal, gravity);
         self.crowded |= matches!(gravity, Gravity::DiskFull);
         if let Gravity::Fatal | Gravity::Local = gravity {
@@ -280,7 +285,7 @@ mod tests {
             attributes: Attributes::default(),
             precondition: Precondition::default(),
             kind: EventKind::CreatedPut,
-            request_id: None,
+            origin: crate::Origin::default(),
         };
         store.put_object(put).await.map(drop)
     }

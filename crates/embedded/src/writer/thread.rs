@@ -1,5 +1,6 @@
 use super::batch::{is_passing, panic_message};
 use super::{Durability, Queued};
+use crate::activity::WriteCounters;
 use crate::health::{DiskGauge, StopSwitch};
 use crate::lock::DirectoryLock;
 use crate::upkeep::Request;
@@ -42,6 +43,7 @@ pub(crate) struct WriterSetup {
     pub(crate) disk: Arc<DiskGauge>,
     pub(crate) stop: Arc<StopSwitch>,
     pub(crate) arrivals: Arrivals,
+    pub(crate) counters: Arc<WriteCounters>,
     pub(crate) upkeep: SyncSender<Request>,
     pub(crate) lock: Arc<DirectoryLock>,
 }
@@ -56,6 +58,7 @@ pub(super) struct WriterThread {
     pub(super) disk: Arc<DiskGauge>,
     pub(super) stop: Arc<StopSwitch>,
     pub(super) arrivals: Arrivals,
+    pub(super) counters: Arc<WriteCounters>,
     log_budget: LogBudget,
     /// A transaction found no room.
     pub(super) crowded: bool,
@@ -82,6 +85,7 @@ pub(crate) fn start(setup: WriterSetup, receiver: mpsc::Receiver<Box<dyn Queued>
             disk: setup.disk,
             stop: setup.stop,
             arrivals: setup.arrivals,
+            counters: setup.counters,
             log_budget,
             crowded: false,
             durability: None,

@@ -109,7 +109,7 @@ pub fn put_of(path: &str, body: StagedBody) -> PutObject {
         attributes: Attributes::default(),
         precondition: Precondition::default(),
         kind: EventKind::CreatedPut,
-        request_id: None,
+        origin: Origin::default(),
     }
 }
 
@@ -127,10 +127,15 @@ pub async fn get(store: &Embedded, path: &str) -> Result<Vec<u8>, EmbeddedError>
 }
 
 pub async fn delete(store: &Embedded, path: &str) -> Result<bool, EmbeddedError> {
-    store.delete_object(&at(path), Precondition::default(), None).await
+    store.delete_object(&at(path), Precondition::default(), Origin::default()).await
 }
 
 /// Bytes that differ from place to place and from seed to seed.
 pub fn bytes(seed: u32, length: usize) -> Vec<u8> {
     (0..length as u32).map(|place| (place.wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(40_503)).to_be_bytes()[1]).collect()
+}
+
+/// A claim of at most `max` jobs of the small lane.
+pub fn small(max: usize, lease: Duration) -> ClaimOptions {
+    ClaimOptions { lane: Lane::Small, max, lease }
 }

@@ -10,6 +10,7 @@ mod copies;
 mod deletions;
 mod forms;
 mod listings;
+mod notifications;
 mod objects;
 mod raw;
 mod sdk;

@@ -203,8 +203,7 @@ async fn what_would_not_be_done_is_refused() {
     assert_eq!(code(put().acl(ObjectCannedAcl::PublicRead).send().await), "AccessControlListNotSupported");
     assert_eq!(code(put().server_side_encryption(ServerSideEncryption::AwsKms).send().await), "NotImplemented");
     assert_eq!(code(put().storage_class(StorageClass::Glacier).send().await), "InvalidStorageClass");
-    assert_eq!(code(put().tagging("a=b").send().await), "NotImplemented");
-    assert_eq!(s3.get_object_tagging().bucket(BUCKET).key("x").send().await.unwrap().tag_set().len(), 0);
+    assert_eq!(code(put().tagging("a=1&a=2").send().await), "InvalidTag");
     let acl = s3.get_object_acl().bucket(BUCKET).key("x").send().await.unwrap();
     assert_eq!(acl.grants().len(), 1);
     // The ACL that is so anyway may be set, another may not.
@@ -254,4 +253,40 @@ async fn every_answer_carries_a_request_id_and_so_does_the_event() {
     let head = raw::Request::new("HEAD", "/photos/missing").send(&server).await;
     assert_eq!((head.status, head.body.as_str()), (404, ""));
     assert!(head.header("x-amz-request-id").is_some());
+}
+
+#[tokio::test]
+async fn tags_belong_to_an_object_and_not_to_its_version() {
+    use aws_sdk_s3::types::{Tag, Tagging, TaggingDirective};
+    let server = Server::start().await;
+    let s3 = client(&server);
+    let tags = async |key: &str| {
+        let answer = s3.get_object_tagging().bucket(BUCKET).key(key).send().await.unwrap();
+        answer.tag_set().iter().map(|tag| format!("{}={}", tag.key(), tag.value())).collect::<Vec<_>>()
+    };
+    s3.put_object().bucket(BUCKET).key("x").tagging("a=1&b=two%20words").send().await.unwrap();
+    assert_eq!(tags("x").await, ["a=1", "b=two words"]);
+    let before = s3.head_object().bucket(BUCKET).key("x").send().await.unwrap();
+    assert_eq!(before.tag_count(), Some(2));
+
+    let tag = |name: &str| Tag::builder().key(name).value("v").build().unwrap();
+    let tagging =
+        |names: &[&str]| Tagging::builder().set_tag_set(Some(names.iter().map(|name| tag(name)).collect())).build().unwrap();
+    s3.put_object_tagging().bucket(BUCKET).key("x").tagging(tagging(&["c"])).send().await.unwrap();
+    let after = s3.head_object().bucket(BUCKET).key("x").send().await.unwrap();
+    assert_eq!((after.e_tag(), after.last_modified()), (before.e_tag(), before.last_modified()));
+
+    let copy = || s3.copy_object().bucket(BUCKET).copy_source(format!("{BUCKET}/x"));
+    copy().key("copied").send().await.unwrap();
+    copy().key("replaced").tagging_directive(TaggingDirective::Replace).tagging("d=4").send().await.unwrap();
+    assert_eq!((tags("copied").await, tags("replaced").await), (vec!["c=v".to_owned()], vec!["d=4".to_owned()]));
+
+    s3.delete_object_tagging().bucket(BUCKET).key("x").send().await.unwrap();
+    assert!(tags("x").await.is_empty());
+    let many: Vec<String> = (0..11).map(|number| number.to_string()).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let refused = s3.put_object_tagging().bucket(BUCKET).key("x").tagging(tagging(&many)).send().await;
+    assert_eq!(refusal(refused).1, "BadRequest");
+    let missing = s3.put_object_tagging().bucket(BUCKET).key("nowhere").tagging(tagging(&["a"])).send().await;
+    assert_eq!(refusal(missing).1, "NoSuchKey");
 }

@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    telemetry::start("warn,s3s=off")?;
+    let _telemetry = telemetry::start("warn,s3s=off")?;
     super::block_on(async {
         let data = tempfile::tempdir().context("no temporary directory can be made")?;
         let config = Config::built_in()?;
@@ -44,6 +44,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             data: Some(data.path().to_owned()),
             s3_addr: Some(free(config.server.s3_addr).await),
             web_addr: Some(free(config.server.web_addr).await),
+            ..Overrides::default()
         };
         let server = Server::start(config, overrides).await?;
         println!("A server runs on a temporary data directory. Uploading {} photos over S3:\n", PHOTOS.len());

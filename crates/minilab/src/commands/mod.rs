@@ -4,8 +4,14 @@ pub mod demo;
 pub mod develop;
 pub mod fsck;
 pub mod inspect;
+pub mod jobs;
+pub mod notifications;
+mod place;
+pub mod rules;
 pub mod serve;
 pub mod stats;
+#[cfg(target_os = "linux")]
+pub mod worker;
 
 use crate::config::{Config, ServerConfig};
 use std::path::PathBuf;

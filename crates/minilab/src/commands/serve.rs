@@ -24,19 +24,28 @@ pub struct Args {
     /// Address for the web page and the API [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     web_addr: Option<SocketAddr>,
+    /// Do the image work on threads of the server instead of in worker processes: faster by a little, but a file that
+    /// breaks a decoder can then stop the server
+    #[arg(long)]
+    in_process: bool,
+    /// The program that worker processes run [default: this one]
+    #[arg(long, value_name = "FILE", hide = true)]
+    worker_program: Option<PathBuf>,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    telemetry::start("info,s3s=off")?;
+    let _telemetry = telemetry::start("info,s3s=off")?;
     let config = Config::load(args.config.as_deref())?;
-    let overrides = Overrides { data: args.data, s3_addr: args.s3_addr, web_addr: args.web_addr };
+    let overrides = Overrides {
+        data: args.data,
+        s3_addr: args.s3_addr,
+        web_addr: args.web_addr,
+        in_process: args.in_process,
+        worker_program: args.worker_program,
+    };
     super::block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let webhooks = config.notifications.iter().filter(|spec| spec.webhook.is_some()).count();
-        if webhooks > 0 {
-            tracing::warn!(webhooks, "webhook notifications are recorded durably, but not yet sent by this version");
-        }
         let server = Server::start(config, overrides).await?;
         announce(&server)?;
         tokio::select! {

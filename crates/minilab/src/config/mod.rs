@@ -1,11 +1,13 @@
 //! The configuration file: TOML, read once, every mistake named by file, line and key.
 
+mod delivery;
 mod error;
 mod position;
 
 pub use error::ConfigError;
 
-use minilab_model::{BucketName, DecodeLimits, DeliveryLimits, Limits, NotificationSpec, Rule, RuleSet};
+use delivery::{SmtpConfig, WebhookConfig};
+use minilab_model::{BucketName, DecodeLimits, DeliveryLimits, LaneLimits, Limits, NotificationSpec, Rule, RuleSet};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -19,6 +21,9 @@ pub const DEFAULT_FILE: &str = "minilab.toml";
 /// What a server runs by when there is no file at all: the example that explains every key.
 const BUILT_IN: &str = include_str!("../../../../minilab.toml");
 
+/// What stands for the name of a file in messages about what is built in.
+const NO_FILE: &str = "(built in)";
+
 /// A configuration that passed every check.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -26,10 +31,16 @@ pub struct Config {
     pub server: ServerConfig,
     /// Bounds of the work.
     pub limits: Limits,
+    /// Address space of a worker process, in bytes.
+    pub worker_memory_bytes: u64,
     /// The rules.
     pub rules: RuleSet,
     /// Who is told of what.
     pub notifications: Vec<NotificationSpec>,
+    /// The webhooks that bucket notifications can name.
+    webhooks: Vec<WebhookConfig>,
+    /// The mail server.
+    smtp: Option<SmtpConfig>,
     /// Where it was read, for messages about what is only known later.
     origin: Origin,
 }
@@ -63,6 +74,8 @@ pub struct ServerConfig {
     pub jobs: usize,
     /// Bytes that all image work may take together. Default 0: half of the machine's memory.
     pub memory_bytes: u64,
+    /// Whether image work runs on threads of the server instead of in worker processes. Default no.
+    pub in_process: bool,
     /// Writes are refused when less than this is free on the disk, in bytes. Default: the larger of 512 MiB and 5%.
     pub reserve_bytes: Option<u64>,
 }
@@ -78,6 +91,7 @@ impl Default for ServerConfig {
             anonymous_read: false,
             jobs: 0,
             memory_bytes: 0,
+            in_process: false,
             reserve_bytes: None,
         }
     }
@@ -97,6 +111,10 @@ struct LimitsConfig {
     wall_time_s: u64,
     /// Attempts before a job is a dead letter.
     attempts: u32,
+    /// Most memory that a worker process may have, in bytes.
+    worker_memory_bytes: u64,
+    /// Most memory that work in the small lane may be estimated to take, in bytes.
+    small_bytes: u64,
 }
 
 impl Default for LimitsConfig {
@@ -108,6 +126,8 @@ impl Default for LimitsConfig {
             source_bytes: decode.source_bytes,
             wall_time_s: decode.wall_time.as_secs(),
             attempts: delivery.attempts,
+            worker_memory_bytes: 1 << 30,
+            small_bytes: LaneLimits::default().small_bytes,
         }
     }
 }
@@ -123,6 +143,9 @@ struct File {
     rules: Vec<Spanned<Rule>>,
     #[serde(default)]
     notifications: Vec<Spanned<NotificationSpec>>,
+    #[serde(default)]
+    webhooks: Vec<Spanned<WebhookConfig>>,
+    smtp: Option<Spanned<SmtpConfig>>,
 }
 
 impl Config {
@@ -144,7 +167,7 @@ impl Config {
     /// # Errors
     /// None that a test would not find: the text is compiled in.
     pub fn built_in() -> Result<Self, ConfigError> {
-        Self::parse(Path::new("(built in)"), BUILT_IN)
+        Self::parse(Path::new(NO_FILE), BUILT_IN)
     }
 
     fn read(path: &Path) -> Result<Self, ConfigError> {
@@ -158,11 +181,8 @@ impl Config {
         let origin = Origin { file: path.to_owned(), text: text.to_owned(), rules: starts };
         let rules = file.rules.into_iter().map(Spanned::into_inner).collect();
         let rules = RuleSet::new(rules).map_err(|error| origin.rule_error(error))?;
-        for spec in &file.notifications {
-            if let Err(reason) = check_notification(spec.get_ref(), &rules) {
-                return Err(ConfigError::value(path, text, spec.span().start, reason));
-            }
-        }
+        delivery::check(path, text, &file.notifications, &file.webhooks, file.smtp.as_ref(), &rules)?;
+        let worker_memory_bytes = file.limits.worker_memory_bytes;
         let limits = file
             .limits
             .checked()
@@ -170,8 +190,11 @@ impl Config {
         let config = Self {
             server: file.server,
             limits,
+            worker_memory_bytes,
             rules,
             notifications: file.notifications.into_iter().map(Spanned::into_inner).collect(),
+            webhooks: file.webhooks.into_iter().map(Spanned::into_inner).collect(),
+            smtp: file.smtp.map(Spanned::into_inner),
             origin,
         };
         Ok(config)
@@ -185,6 +208,34 @@ impl Config {
     pub fn check_buckets(&self, existing: &[BucketName]) -> Result<(), ConfigError> {
         let known: BTreeSet<BucketName> = self.server.buckets.iter().chain(existing).cloned().collect();
         self.rules.check_destinations(&known).map_err(|error| self.origin.rule_error(error))
+    }
+
+    /// The file that it was read from; `None` for what is built in.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        Some(self.origin.file.as_path()).filter(|file| *file != Path::new(NO_FILE))
+    }
+
+    /// The settings that differ in `newer` and that a server takes up only when it starts.
+    #[must_use]
+    pub fn needs_restart(&self, newer: &Self) -> Vec<&'static str> {
+        let (old, new) = (&self.server, &newer.server);
+        let differs = [
+            ("server.data", old.data != new.data),
+            ("server.s3_addr", old.s3_addr != new.s3_addr),
+            ("server.web_addr", old.web_addr != new.web_addr),
+            ("server.region", old.region != new.region),
+            ("server.anonymous_read", old.anonymous_read != new.anonymous_read),
+            ("server.jobs", old.jobs != new.jobs),
+            ("server.memory_bytes", old.memory_bytes != new.memory_bytes),
+            ("server.in_process", old.in_process != new.in_process),
+            ("server.reserve_bytes", old.reserve_bytes != new.reserve_bytes),
+            ("limits.attempts", self.limits.delivery != newer.limits.delivery),
+            ("limits.worker_memory_bytes", self.worker_memory_bytes != newer.worker_memory_bytes),
+            ("the names of `[[webhooks]]`", self.webhook_names() != newer.webhook_names()),
+            ("the default bucket of the web page", self.default_bucket() != newer.default_bucket()),
+        ];
+        differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 
     /// The bucket that the web listener speaks of when none is named: the first rule's, else the first listed one.
@@ -208,9 +259,19 @@ impl LimitsConfig {
             ("source_bytes", self.source_bytes),
             ("wall_time_s", self.wall_time_s),
             ("attempts", u64::from(self.attempts)),
+            ("small_bytes", self.small_bytes),
         ];
         if let Some((key, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
             return Err((key, format!("limits.{key} is 0, so that nothing could ever be processed; it must be 1 or more")));
+        }
+        // Less than this does not even start.
+        const LEAST_WORKER_BYTES: u64 = 128 << 20;
+        if self.worker_memory_bytes < LEAST_WORKER_BYTES {
+            let bytes = self.worker_memory_bytes;
+            return Err((
+                "worker_memory_bytes",
+                format!("limits.worker_memory_bytes is {bytes}; a worker process needs {LEAST_WORKER_BYTES} or more"),
+            ));
         }
         let mut limits = Limits::default();
         limits.decode.pixels = self.pixels;
@@ -218,25 +279,8 @@ impl LimitsConfig {
         limits.decode.source_bytes = self.source_bytes;
         limits.decode.wall_time = Duration::from_secs(self.wall_time_s);
         limits.delivery.attempts = self.attempts;
+        limits.lanes.small_bytes = self.small_bytes;
         Ok(limits)
-    }
-}
-
-fn check_notification(spec: &NotificationSpec, rules: &RuleSet) -> Result<(), String> {
-    if spec.on.is_empty() {
-        return Err("notifications.on is empty; name at least one of image.processed, image.failed, image.removed".to_owned());
-    }
-    if spec.webhook.is_none() && !spec.log {
-        return Err("the notification has no target; add `webhook = { url = \"…\" }` or `log = true`".to_owned());
-    }
-    if let Some(unknown) = spec.rules.iter().find(|name| rules.get(name).is_none()) {
-        return Err(format!("notifications.rules names `{unknown}`, which is no rule"));
-    }
-    match &spec.webhook {
-        Some(webhook) if !webhook.url.starts_with("http://") && !webhook.url.starts_with("https://") => {
-            Err(format!("webhook.url is `{}`; it must start with http:// or https://", webhook.url))
-        }
-        _ => Ok(()),
     }
 }
 

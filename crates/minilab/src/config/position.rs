@@ -10,6 +10,19 @@ pub(super) fn of_key(text: &str, start: usize, key: &str) -> usize {
     find_line(text, start, |line| sets(line, key)).unwrap_or(start)
 }
 
+/// The place in the table whose header stands at `table` where `key` is set; the header when it is not.
+pub(super) fn of_key_in_table(text: &str, table: usize, key: &str) -> usize {
+    let header_end = text[table..].find('\n').map_or(text.len(), |newline| table + newline + 1);
+    let end = find_line(text, header_end, |line| line.trim_start().starts_with('[')).unwrap_or(text.len());
+    let offset = of_key(&text[..end], table, key);
+    if offset < end { offset } else { table }
+}
+
+/// The first place where `key` is set to this text; the start when it is not.
+pub(super) fn of_value(text: &str, key: &str, value: &str) -> usize {
+    find_line(text, 0, |line| sets(line, key) && line.contains(&format!("\"{value}\""))).unwrap_or(0)
+}
+
 /// The key whose value holds this byte: the word before the last `=` ahead of it on its line.
 pub(super) fn key_at(text: &str, offset: usize) -> Option<&str> {
     let line_start = text[..offset].rfind('\n').map_or(0, |newline| newline + 1);

@@ -1,7 +1,7 @@
 //! The key pair that clients sign with: from the environment, or made at the first start and kept in the data directory.
 
+use super::files::write_private;
 use anyhow::{Context, bail};
-use std::io::Write;
 use std::path::Path;
 
 const ACCESS_KEY: &str = "MINILAB_ACCESS_KEY";
@@ -66,17 +66,6 @@ fn stored(path: &Path) -> anyhow::Result<Credentials> {
         }
         Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
     }
-}
-
-/// Writes a file that only its owner can read, whole or not at all.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    // Temporary files are made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    std::fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

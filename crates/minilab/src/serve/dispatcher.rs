@@ -1,49 +1,73 @@
 //! Claims jobs from the embedded queue and gives them to the worker: leases, heartbeats, retries, dead letters.
 
+use super::metrics::{AttemptEnd, Counters, result};
+use super::renderer::ServerRenderer;
 use crate::error_chain::one_line;
-use minilab_embedded::{Embedded, LeasedJob};
-use minilab_model::{Attempt, DeliveryLimits, Lease, Timestamp};
+use minilab_embedded::{ClaimOptions, Embedded, FailedAttempt, LeasedJob};
+use minilab_model::{Attempt, DeliveryLimits, Format, Lane, Lease, Timestamp};
 use minilab_pipeline::job::{Next, after_failure};
-use minilab_pipeline::{JobError, Worker};
+use minilab_pipeline::{CpuPoolOptions, Finished, JobError, Stage, StageTimes, Worker};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 /// The worker of an embedded server.
-pub type EmbeddedWorker = Worker<Embedded, Embedded>;
+pub type EmbeddedWorker = Worker<Embedded, Embedded, ServerRenderer>;
 
 /// How long jobs under way may go on after the order to stop; what is not done then is given back.
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long to wait after the queue itself failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Runs jobs until `shutdown` says true.
-pub struct Dispatcher {
+/// What the dispatchers of all lanes share.
+#[derive(Clone)]
+pub struct Dispatchers {
     pub store: Embedded,
-    pub worker: Arc<EmbeddedWorker>,
+    /// The worker in force: replaced as a whole when the rules are. A job under way ends with the one it began with.
+    pub worker: watch::Receiver<Arc<EmbeddedWorker>>,
     pub limits: DeliveryLimits,
-    /// Jobs under way at once. Image work has its own bound; more jobs than cores keep the cores busy while others
+    /// Where attempts are counted.
+    pub counters: Arc<Counters>,
+}
+
+impl Dispatchers {
+    /// Starts one for each lane. It claims twice as many jobs as the lane has places: while some are worked on, others
     /// read and write.
-    pub concurrency: usize,
+    pub fn start(&self, tasks: &mut JoinSet<()>, pool: CpuPoolOptions, shutdown: &watch::Receiver<bool>) {
+        for (lane, places) in [(Lane::Small, pool.running), (Lane::Large, pool.large_running)] {
+            let dispatcher = Dispatcher { shared: self.clone(), lane, concurrency: 2 * places };
+            tasks.spawn(dispatcher.run(shutdown.clone()));
+        }
+    }
+}
+
+/// Runs the jobs of one lane until `shutdown` says true.
+struct Dispatcher {
+    shared: Dispatchers,
+    lane: Lane,
+    /// Jobs under way at once.
+    concurrency: usize,
 }
 
 type Held = Arc<Mutex<HashSet<Lease>>>;
 
 impl Dispatcher {
     /// Claims and runs jobs; returns when all under way are done or given back.
-    pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
+    async fn run(self, mut shutdown: watch::Receiver<bool>) {
         let held = Held::default();
-        let heartbeat = tokio::spawn(keep_alive(self.store.clone(), self.limits, Arc::clone(&held)));
-        let mut arrivals = self.store.job_arrivals();
+        let heartbeat = tokio::spawn(keep_alive(self.shared.store.clone(), self.shared.limits, Arc::clone(&held)));
+        let mut arrivals = self.shared.store.job_arrivals();
         let mut tasks = JoinSet::new();
         while !*shutdown.borrow() {
             arrivals.mark_unchanged();
             let free = self.concurrency.saturating_sub(tasks.len());
             let mut pause = None;
             if free > 0 {
-                match self.store.claim(free, self.limits.lease).await {
+                let claim = ClaimOptions { lane: self.lane, max: free, lease: self.shared.limits.lease };
+                match self.shared.store.claim(claim).await {
                     Ok(claimed) => {
                         for job in claimed {
                             self.start(job, &held, &mut tasks);
@@ -74,17 +98,21 @@ impl Dispatcher {
     }
 
     fn start(&self, leased: LeasedJob, held: &Held, tasks: &mut JoinSet<()>) {
-        let (store, worker, limits, held) = (self.store.clone(), Arc::clone(&self.worker), self.limits, Arc::clone(held));
+        let (store, worker, limits, held) =
+            (self.shared.store.clone(), Arc::clone(&self.shared.worker.borrow()), self.shared.limits, Arc::clone(held));
+        let (lane, counters) = (self.lane, Arc::clone(&self.shared.counters));
         lock(&held).insert(leased.lease);
-        tasks.spawn(async move {
-            work(&store, &worker, &limits, &leased).await;
+        let span = span(&leased);
+        let job = async move {
+            work(&store, &worker, &limits, lane, &leased, &counters).await;
             lock(&held).remove(&leased.lease);
-        });
+        };
+        tasks.spawn(job.instrument(span));
     }
 
     /// Waits until a job that waits for its time can be claimed; for ever when there is none.
     async fn until_due(&self) {
-        match self.store.next_due().await {
+        match self.shared.store.next_due(self.lane).await {
             Ok(Some(due)) => {
                 let now = Timestamp::from(SystemTime::now());
                 let wait = u64::try_from(due.as_millis() - now.as_millis()).unwrap_or(0);
@@ -107,47 +135,105 @@ impl Dispatcher {
         let left: Vec<Lease> = lock(held).drain().collect();
         tracing::warn!(jobs = left.len(), "jobs were still under way and are given back");
         for lease in left {
-            if let Err(error) = self.store.release(lease).await {
+            if let Err(error) = self.shared.store.release(lease).await {
                 tracing::warn!(error = one_line(&error), "a job could not be given back; the next start frees it");
             }
         }
     }
 }
 
-async fn work(store: &Embedded, worker: &EmbeddedWorker, limits: &DeliveryLimits, leased: &LeasedJob) {
-    let started = Instant::now();
-    let event = &leased.job.event;
-    let trace = event.request_id.as_deref().unwrap_or("-");
-    let (object, rule, attempt) = (event.object(), &leased.job.rule, leased.attempt);
-    let ended = match worker.run(&leased.job, Some(leased.lease)).await {
+async fn work(
+    store: &Embedded,
+    worker: &EmbeddedWorker,
+    limits: &DeliveryLimits,
+    lane: Lane,
+    leased: &LeasedJob,
+    counters: &Counters,
+) {
+    let (started, mut times) = (Instant::now(), StageTimes::default());
+    let (event, attempt) = (&leased.job.event, leased.attempt);
+    let ran = match leased.exhausted {
+        // Run once more it might end this process, too.
+        true => Err(JobError::Abandoned { source_object: event.object(), attempts: attempt }),
+        false => worker.run_timed(&leased.job, lane, Some(leased.lease), &mut times).await,
+    };
+    let ended = match ran {
+        Ok(Finished::TooLarge { estimated_bytes }) => {
+            tracing::debug!(estimated_bytes, "the job goes to the large lane");
+            match store.move_to_lane(leased.lease, Lane::Large).await {
+                Ok(true) => {}
+                Ok(false) => tracing::info!("somebody else holds the job by now"),
+                // The lease runs out by itself, and the job is claimed again then.
+                Err(error) => tracing::error!(error = one_line(&error), "the job could not be moved to the large lane"),
+            }
+            return;
+        }
         Ok(finished) => {
-            let ms = started.elapsed().as_millis();
-            tracing::info!(trace, %object, rule, attempt, ms, result = ?finished, "job done");
+            counters.finished(event, finished, &times);
+            log_done(finished, started.elapsed(), &times);
             return;
         }
         Err(error) => error,
     };
     let error = ended.chain();
-    match after_failure(ended.kind(), attempt, limits) {
+    let next = match leased.exhausted {
+        true => Next::DeadLetter,
+        false => after_failure(ended.kind(), attempt, limits),
+    };
+    match next {
         Next::DeadLetter => {
-            tracing::warn!(trace, %object, rule, attempt, error, "job failed for good");
+            counters.failed(event, &ended, AttemptEnd::DeadLetter, &times);
+            tracing::warn!(error, "job failed for good");
             if let Err(second) = worker.give_up(&leased.job, &ended, Some(leased.lease)).await {
-                tracing::error!(trace, %object, error = second.chain(), "the failure could not be recorded; it is tried again");
+                tracing::error!(error = second.chain(), "the failure could not be recorded; it is tried again");
                 retry(store, leased, &second, limits.backoff_ceiling(attempt)).await;
             }
         }
         Next::Retry { within } => {
-            tracing::warn!(trace, %object, rule, attempt, error, "job failed and will be tried again");
+            counters.failed(event, &ended, AttemptEnd::Retry, &times);
+            tracing::warn!(error, "job failed and will be tried again");
             retry(store, leased, &ended, within).await;
         }
     }
 }
 
+/// What every line about a job says: the request that it goes back to, the source, the rule, and which attempt it is.
+fn span(leased: &LeasedJob) -> tracing::Span {
+    let event = &leased.job.event;
+    let trace = event.request_id.as_deref().unwrap_or("-");
+    // Of the highest level, so that it stands at the lines that tell of a failure whatever else is left out.
+    tracing::error_span!("job", trace, object = %event.object(), rule = leased.job.rule, attempt = leased.attempt)
+}
+
+/// The job's line in the log.
+fn log_done(finished: Finished, elapsed: Duration, times: &StageTimes) {
+    let millis = |elapsed: Duration| (elapsed.as_secs_f64() * 1e4).round() / 10.0;
+    let stage = |stage| times.elapsed(stage).map(millis);
+    let variants = match finished {
+        Finished::Processed { variants } => Some(variants),
+        _ => None,
+    };
+    tracing::info!(
+        result = result(finished),
+        format = times.format.map(Format::as_str),
+        variants,
+        ms = millis(elapsed),
+        wait_ms = stage(Stage::Wait),
+        read_ms = stage(Stage::Read),
+        render_ms = stage(Stage::Render),
+        store_ms = stage(Stage::Store),
+        commit_ms = stage(Stage::Commit),
+        "job done"
+    );
+}
+
 async fn retry(store: &Embedded, leased: &LeasedJob, error: &JobError, within: Duration) {
-    let attempt = Attempt { number: leased.attempt, ended_at: Timestamp::from(SystemTime::now()), error: error.chain() };
-    match store.retry_later(leased.lease, attempt, jitter(within)).await {
+    let ended_at = Timestamp::from(SystemTime::now());
+    let attempt = Attempt { number: leased.attempt, ended_at, cause: error.cause(), error: error.chain() };
+    let failed = FailedAttempt { attempt, facts: error.facts().cloned() };
+    match store.retry_later(leased.lease, failed, jitter(within)).await {
         Ok(true) => {}
-        Ok(false) => tracing::info!(object = %leased.job.event.object(), "somebody else holds the job by now"),
+        Ok(false) => tracing::info!("somebody else holds the job by now"),
         // The lease runs out by itself, and the job is claimed again then.
         Err(error) => tracing::error!(error = one_line(&error), "the retry could not be written"),
     }

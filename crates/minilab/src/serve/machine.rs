@@ -12,8 +12,18 @@ pub fn memory_bytes() -> u64 {
     group.map_or(machine, |limit: u64| limit.min(machine))
 }
 
+/// Memory of this process that is in RAM, in bytes; `None` where the system does not say.
+pub fn resident_bytes() -> Option<u64> {
+    kib_line("/proc/self/status", "VmRSS:")
+}
+
 fn meminfo_total() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let kib: u64 = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib_line("/proc/meminfo", "MemTotal:")
+}
+
+/// A line of a `/proc` file that gives a size in KiB, in bytes.
+fn kib_line(path: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let kib: u64 = text.lines().find_map(|line| line.strip_prefix(name))?.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib << 10)
 }

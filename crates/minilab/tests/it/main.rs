@@ -5,5 +5,13 @@ mod crash;
 mod flow;
 mod http;
 mod photo;
+#[cfg(target_os = "linux")]
+mod poison;
+mod reload;
+mod rules;
 mod server;
+mod telemetry;
+#[cfg(feature = "otlp")]
+mod traces;
+mod unanswered;
 mod walls;

@@ -2,6 +2,7 @@
 
 use crate::http::{Answer, request};
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,7 +24,19 @@ pub struct Server {
 impl Server {
     /// Starts a server on `dir/data` with the configuration `dir/minilab.toml`, and waits until it is ready.
     pub fn start(dir: &Path) -> Self {
-        let mut child = command(dir).stdout(Stdio::piped()).spawn().expect("the binary starts");
+        Self::start_with(dir, &[])
+    }
+
+    /// The same, with further arguments.
+    pub fn start_with(dir: &Path, arguments: &[&OsStr]) -> Self {
+        let mut command = command(dir);
+        command.args(arguments);
+        Self::spawn(command)
+    }
+
+    /// Starts what [`command`] gave, and waits until it is ready.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
         let lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
         let mut addresses: Vec<SocketAddr> = Vec::new();
         for line in lines {
@@ -46,10 +59,26 @@ impl Server {
         self.child.wait().expect("the server ends");
     }
 
+    /// As SIGHUP.
+    pub fn hang_up(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().expect("kill runs").success());
+    }
+
     /// As SIGTERM; gives the exit code.
     pub fn terminate(mut self) -> ExitStatus {
+        self.ask_to_stop();
+        self.child.wait().expect("the server ends")
+    }
+
+    /// SIGTERM, without waiting for what follows.
+    pub fn ask_to_stop(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+    }
+
+    /// Waits for the end that was asked for.
+    pub fn wait(mut self) -> ExitStatus {
         self.child.wait().expect("the server ends")
     }
 
@@ -90,18 +119,17 @@ pub fn command(dir: &Path) -> Command {
     command
 }
 
-/// The binary under test.
+/// The binary under test: the one that was built with the tests, or `MINILAB_BIN`.
 pub fn minilab() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_minilab"));
+    let program = std::env::var_os("MINILAB_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_minilab").into());
+    let mut command = Command::new(program);
     command.env("MINILAB_LOG", "warn");
     command
 }
 
 /// A presigned request to an S3 listener.
 pub fn signed(address: SocketAddr, method: &str, bucket: &str, key: &str, body: &[u8]) -> std::io::Result<Answer> {
-    let endpoint = format!("http://{address}").parse().expect("an address is a URL");
-    let bucket = Bucket::new(endpoint, UrlStyle::Path, bucket.to_owned(), "us-east-1").expect("a bucket");
-    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY);
+    let (bucket, credentials) = presigner(address, bucket);
     let soon = Duration::from_secs(60);
     let url = match method {
         "PUT" => bucket.put_object(Some(&credentials), key).sign(soon),
@@ -110,6 +138,13 @@ pub fn signed(address: SocketAddr, method: &str, bucket: &str, key: &str, body: 
         _ => panic!("{method} is not signed here"),
     };
     request(address, method, &format!("{}?{}", url.path(), url.query().unwrap_or("")), body)
+}
+
+/// What presigns requests for a bucket behind an S3 listener.
+pub fn presigner(address: SocketAddr, bucket: &str) -> (Bucket, Credentials) {
+    let endpoint = format!("http://{address}").parse().expect("an address is a URL");
+    let bucket = Bucket::new(endpoint, UrlStyle::Path, bucket.to_owned(), "us-east-1").expect("a bucket");
+    (bucket, Credentials::new(ACCESS_KEY, SECRET_KEY))
 }
 
 /// Looks until it is so.

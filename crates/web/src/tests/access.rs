@@ -26,7 +26,7 @@ enum Caller {
 
 const CALLERS: [Caller; 5] = [Caller::Plain, Caller::ForeignHost, Caller::NoHost, Caller::SignedIn, Caller::WrongSecret];
 
-fn remote(anonymous_read: bool) -> Access {
+pub(super) fn remote(anonymous_read: bool) -> Access {
     let pair = Credentials { access_key: "AK".to_owned(), secret_key: "secret".to_owned() };
     Access::Remote { anonymous_read, credentials: vec![pair] }
 }
@@ -35,7 +35,7 @@ fn remote(anonymous_read: bool) -> Access {
 fn expected(access: &Access, admission: Admission, caller: Caller) -> Option<StatusCode> {
     let signed_in = caller == Caller::SignedIn;
     match (access, admission) {
-        (_, Admission::Open) => None,
+        (_, Admission::Open) | (Access::Local, _) => None,
         (Access::Loopback, _) => matches!(caller, Caller::ForeignHost | Caller::NoHost).then_some(StatusCode::FORBIDDEN),
         (Access::Remote { .. }, _) if caller == Caller::WrongSecret => Some(StatusCode::UNAUTHORIZED),
         (Access::Remote { anonymous_read: true, .. }, Admission::Read) => None,
@@ -43,13 +43,18 @@ fn expected(access: &Access, admission: Admission, caller: Caller) -> Option<Sta
     }
 }
 
-fn authorization(pair: &str) -> String {
+pub(super) fn authorization(pair: &str) -> String {
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
 }
 
 fn ask(route: &Route, caller: Caller) -> Request<Body> {
-    let method = if route.admission == Admission::Upload { Method::PUT } else { Method::GET };
-    let mut request = Request::builder().method(method).uri(route.path.replace("{*key}", "input/absent.jpg"));
+    let method = match route.admission {
+        Admission::Upload => Method::PUT,
+        Admission::Change => Method::POST,
+        Admission::Open | Admission::Read | Admission::Write => Method::GET,
+    };
+    let path = route.path.replace("{*key}", "input/absent.jpg").replace("{id}", "1");
+    let mut request = Request::builder().method(method).uri(path);
     request = match caller {
         Caller::NoHost => request,
         Caller::ForeignHost => request.header(header::HOST, "evil.example"),
@@ -60,7 +65,11 @@ fn ask(route: &Route, caller: Caller) -> Request<Body> {
         Caller::WrongSecret => request.header(header::AUTHORIZATION, authorization("AK:guess")),
         _ => request,
     };
-    request.header("x-minilab-upload", "1").body(Body::from("x")).unwrap()
+    request = match route.admission {
+        Admission::Change => request.header(header::CONTENT_TYPE, "application/json"),
+        _ => request.header("x-minilab-upload", "1"),
+    };
+    request.body(Body::from("x")).unwrap()
 }
 
 #[test]
@@ -69,13 +78,28 @@ fn few_routes_are_open() {
         table().into_iter().filter(move |route| route.admission == admission).map(|route| route.path).collect::<Vec<_>>()
     };
     assert_eq!(asking(Admission::Open), ["/healthz", "/readyz"]);
-    assert_eq!(asking(Admission::Write), ["/api/v1/objects/{*key}"]);
+    assert_eq!(
+        asking(Admission::Write),
+        [
+            "/api/v1/jobs",
+            "/api/v1/jobs/{id}",
+            "/api/v1/notifications",
+            "/api/v1/notifications/{id}",
+            "/api/v1/rules",
+            "/api/v1/rules/apply",
+            "/api/v1/objects/{*key}"
+        ]
+    );
+    assert_eq!(
+        asking(Admission::Change),
+        ["/api/v1/jobs/retry", "/api/v1/jobs/discard", "/api/v1/notifications/redeliver", "/api/v1/rules/apply"]
+    );
     assert_eq!(asking(Admission::Upload), ["/api/v1/objects/{*key}"]);
 }
 
 #[tokio::test]
 async fn every_route_holds_in_every_mode() {
-    for access in [Access::Loopback, remote(false), remote(true)] {
+    for access in [Access::Local, Access::Loopback, remote(false), remote(true)] {
         let shop = Shop::with_access(access.clone()).await;
         let mut peer = 0_u32;
         for (route, caller) in table().iter().flat_map(|route| CALLERS.map(|caller| (route, caller))) {
@@ -178,6 +202,47 @@ async fn strangers_do_not_learn_why_it_is_not_ready() {
     assert_eq!(readyz(remote(false), false).await, None);
     let ready = Shop::open().await.get("/readyz").await;
     assert_eq!((ready.status, ready.json()["status"].as_str()), (StatusCode::OK, Some("ready")));
+}
+
+#[tokio::test]
+async fn the_page_knows_who_may_see_what_failed() {
+    let may_write = async |access: Access, pair: &str| {
+        let shop = Shop::with_access(access).await;
+        let mut request = super::request(Method::GET, "/api/v1/server");
+        if !pair.is_empty() {
+            request.headers_mut().insert(header::AUTHORIZATION, authorization(pair).parse().unwrap());
+        }
+        shop.send(request).await.json()["may_write"].as_bool()
+    };
+    assert_eq!(may_write(Access::Loopback, "").await, Some(true));
+    assert_eq!(may_write(Access::Local, "").await, Some(true));
+    assert_eq!(may_write(remote(true), "AK:secret").await, Some(true));
+    // The page then asks for nothing that would make the browser ask for a login.
+    assert_eq!(may_write(remote(true), "").await, Some(false));
+}
+
+#[tokio::test]
+async fn metrics_and_rules_are_told_where_there_are_any() {
+    let shop = Shop::open().await;
+    assert_eq!(shop.get("/metrics").await.error_code(), "no_route");
+    assert_eq!(shop.get("/api/v1/rules").await.error_code(), "no_route");
+    let shop = Shop::with(|options| {
+        options.metrics = Some(Arc::new(|| Box::pin(async { "minilab_jobs 1\n".to_owned() })));
+        options.rules = Some(Arc::new(|| crate::RulesInForce {
+            rules: Arc::default(),
+            fingerprint: "abc".to_owned(),
+            loaded_at: minilab_model::Timestamp::from_millis(0),
+            last_error: Some("shop.toml:3: no such key".to_owned()),
+        }));
+    })
+    .await;
+    let metrics = shop.get("/metrics").await;
+    assert_eq!(metrics.header(header::CONTENT_TYPE), "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(&metrics.body[..], b"minilab_jobs 1\n");
+    let expected = serde_json::json!({
+        "fingerprint": "abc", "loaded_at": "1970-01-01T00:00:00Z", "last_error": "shop.toml:3: no such key", "rules": []
+    });
+    assert_eq!(shop.get("/api/v1/rules").await.json(), expected);
 }
 
 #[tokio::test]

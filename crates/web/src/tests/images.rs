@@ -1,7 +1,7 @@
 use super::{Shop, in_photos, photos, request};
 use http::{Method, StatusCode, header};
-use minilab_embedded::Attributes;
-use minilab_model::Failure;
+use minilab_embedded::{Attributes, Origin};
+use minilab_model::{Failure, FailureCause};
 use minilab_pipeline::RecordChange;
 use std::collections::BTreeMap;
 
@@ -38,8 +38,8 @@ async fn an_image_is_pending_then_processed() {
 async fn a_failure_says_why() {
     let shop = Shop::open().await;
     shop.put(&in_photos("input/a.jpg"), b"no image").await;
-    let failure = Failure { rule: "prints".to_owned(), error: "this is not an image".to_owned() };
-    shop.work(|info| RecordChange::Failed { info: Some(info), variants: Vec::new(), failure }).await;
+    let failure = Failure { rule: "prints".to_owned(), cause: FailureCause::NotAnImage, error: "this is not an image".to_owned() };
+    shop.work(|info| RecordChange::Failed { info: Some(info), variants: Vec::new(), failure, facts: None }).await;
     let record = shop.get("/images/input/a.jpg").await.json();
     assert_eq!(record["state"].as_str(), Some("failed"));
     assert_eq!(record["failures"][0]["error"].as_str(), Some("this is not an image"));
@@ -59,7 +59,7 @@ async fn what_is_not_an_image_is_404() {
     assert_eq!(shop.get("/images/elsewhere/a.jpg").await.status, StatusCode::NOT_FOUND);
     // Nor is one that was deleted while it waited.
     shop.put(&in_photos("input/a.jpg"), b"x").await;
-    shop.store.delete_object(&in_photos("input/a.jpg"), Default::default(), None).await.unwrap();
+    shop.store.delete_object(&in_photos("input/a.jpg"), Default::default(), Origin::default()).await.unwrap();
     assert_eq!(shop.get("/images/input/a.jpg").await.status, StatusCode::NOT_FOUND);
     // Nor one that a variant has taken the place of while it waited.
     shop.put(&in_photos("input/b.jpg"), b"x").await;

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod deliveries;
 mod downloads;
 mod images;
+mod jobs;
 mod page;
 mod uploads;
 
@@ -15,9 +17,12 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
-use minilab_embedded::{Attributes, BodyOptions, Embedded, ObjectInfo, OpenOptions, Precondition, PutObject, StoreLimits};
+use minilab_embedded::{
+    Attributes, BodyOptions, ClaimOptions, Embedded, ObjectInfo, OpenOptions, Origin, Precondition, PutObject, StoreLimits,
+};
 use minilab_model::{
-    Action, BucketName, ColorSpace, Event, EventKind, Format, ImageMetadata, Job, ObjectKey, ObjectRef, Orientation, VariantRecord,
+    Action, BucketName, ColorSpace, Event, EventKind, Format, ImageMetadata, Job, Lane, ObjectKey, ObjectRef, Orientation,
+    VariantRecord,
 };
 use minilab_pipeline::{Catalog as _, CatalogWrite, Commit, RecordChange, SourceInfo};
 use std::collections::BTreeMap;
@@ -133,14 +138,14 @@ impl Shop {
             attributes,
             precondition: Precondition::default(),
             kind: EventKind::CreatedPut,
-            request_id: None,
+            origin: Origin::default(),
         };
         self.store.put_object(put).await.unwrap()
     }
 
     /// Does the one job that waits, with this outcome.
     async fn work(&self, outcome: impl FnOnce(SourceInfo) -> RecordChange) {
-        let leased = self.store.claim(1, Duration::from_secs(60)).await.unwrap().pop().expect("no job waits");
+        let leased = self.store.claim(claim(1)).await.unwrap().pop().expect("no job waits");
         let source = leased.job.event.version();
         let info = minilab_pipeline::ObjectStore::head(&self.store, &source).await.unwrap();
         let write = CatalogWrite {
@@ -155,7 +160,13 @@ impl Shop {
 
     /// Does the one job that waits: a JPEG with one variant.
     async fn develop(&self) {
-        self.work(|info| RecordChange::Processed { info, metadata: Box::new(metadata()), variants: vec![variant()] }).await;
+        self.work(|info| RecordChange::Processed {
+            info,
+            metadata: Box::new(metadata()),
+            variants: vec![variant()],
+            recipe: String::new(),
+        })
+        .await;
     }
 }
 
@@ -185,4 +196,9 @@ fn variant() -> VariantRecord {
         height: Some(85),
         size_bytes: 3054,
     }
+}
+
+/// A claim of at most `max` jobs.
+fn claim(max: usize) -> ClaimOptions {
+    ClaimOptions { lane: Lane::Small, max, lease: Duration::from_secs(60) }
 }

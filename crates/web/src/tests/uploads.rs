@@ -1,4 +1,4 @@
-use super::{Answer, Shop, in_photos};
+use super::{Answer, Shop, claim, in_photos};
 use axum::body::Body;
 use bytes::Bytes;
 use futures::stream;
@@ -29,6 +29,7 @@ async fn an_upload_is_stored_and_starts_its_job() {
     let body = Body::from_stream(stream::iter(chunks));
     let answer = upload(&shop, "input/my%20photo.jpg", body, &[(header::CONTENT_TYPE, "image/jpeg")]).await;
     assert_eq!(answer.status, StatusCode::CREATED);
+    let request_id = answer.headers["x-amz-request-id"].to_str().unwrap().to_owned();
     let told = answer.json();
     assert_eq!((told["key"].as_str(), told["size_bytes"].as_u64()), (Some("input/my photo.jpg"), Some(200_000)));
     assert_eq!(told["state"].as_str(), Some("pending"));
@@ -36,8 +37,9 @@ async fn an_upload_is_stored_and_starts_its_job() {
     assert_eq!((told["etag"].as_str(), info.attributes.content_type.as_deref()), (Some(info.etag.as_str()), Some("image/jpeg")));
     assert_eq!(told["sequencer"].as_str(), Some(info.sequencer.to_string().as_str()));
     assert_eq!(shop.get("/downloadimages/input/my%20photo.jpg").await.body, content);
-    let leased = shop.store.claim(10, Duration::from_secs(60)).await.unwrap();
+    let leased = shop.store.claim(claim(10)).await.unwrap();
     assert_eq!(leased.len(), 1);
+    assert_eq!(leased[0].job.event.request_id, Some(request_id));
     assert_eq!(leased[0].job.event.kind, minilab_model::EventKind::CreatedPut);
 }
 

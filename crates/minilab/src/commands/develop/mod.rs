@@ -16,6 +16,7 @@ use minilab_pipeline::{SourceInfo, VariantBody};
 use options::{FitName, FormatName, Size};
 use output::Outputs;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -171,6 +172,7 @@ impl Batch {
                 etag: String::new(),
                 sha256: String::new(),
                 content_type: None,
+                user_metadata: BTreeMap::new(),
                 created_at: minilab_model::Timestamp::from_millis(0),
             };
             let rendered = self.render(&bytes, rule)?;
