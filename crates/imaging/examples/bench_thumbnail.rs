@@ -2,7 +2,7 @@
 //! to one JPEG of quality 80 inside SIZE × SIZE, after a warm-up run.
 
 use minilab_imaging::{RenderOptions, render};
-use minilab_model::{Fit, KeyTemplate, Limits, OutputFormat, Resize, Step, VariantSpec};
+use minilab_model::{KeyTemplate, Limits, OutputFormat, Resize, Step, VariantSpec};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -27,16 +27,12 @@ fn run() -> Result<f64, Box<dyn std::error::Error>> {
     let source = std::fs::read(file)?;
     let side = Some(side.parse()?);
     let variant = VariantSpec {
-        name: "thumb".to_owned(),
-        bucket: None,
-        key: KeyTemplate::try_from("thumb.jpg".to_owned())?,
-        steps: vec![Step::Resize(Resize { width: side, height: side, fit: Fit::Inside, enlarge: false })],
+        steps: vec![Step::Resize(Resize { width: side, height: side, ..Resize::default() })],
         format: OutputFormat::Jpeg,
-        quality: Some(80),
-        background: minilab_model::Color::WHITE,
+        ..VariantSpec::new("thumb", KeyTemplate::try_from("thumb.jpg".to_owned())?)
     };
     let limits = Limits::default();
-    let options = RenderOptions { limits: &limits, record_gps: false, deadline: None };
+    let options = RenderOptions::new(&limits);
     let variants = [variant];
     render(&source, &variants, &options)?;
     let mut times = Vec::new();

@@ -2,7 +2,7 @@
 //! and prints the estimated and the measured peak bytes (VmHWM, Linux only, with about 3 MB of the process itself).
 
 use minilab_imaging::{RenderOptions, estimate, read_header, render};
-use minilab_model::{Fit, Limits, OutputFormat, Resize, Step, VariantSpec};
+use minilab_model::{Limits, OutputFormat, Resize, Step, VariantSpec};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -17,20 +17,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     for side in sides.split(',') {
         let side = side.parse::<u32>()?;
         variants.push(VariantSpec {
-            name: side.to_string(),
-            bucket: None,
-            key: "{stem}.{ext}".to_owned().try_into()?,
-            steps: vec![Step::Resize(Resize { width: Some(side), height: Some(side), fit: Fit::Inside, enlarge: false })],
+            steps: vec![Step::Resize(Resize { width: Some(side), height: Some(side), ..Resize::default() })],
             format,
-            quality: None,
-            background: minilab_model::Color::WHITE,
+            ..VariantSpec::new(side.to_string(), "{stem}.{ext}".to_owned().try_into()?)
         });
     }
     let source = std::fs::read(file)?;
     let limits = Limits::default();
     let header = read_header(&source, &limits.decode)?;
-    let estimated = estimate(&header, source.len() as u64, &variants);
-    render(&source, &variants, &RenderOptions { limits: &limits, record_gps: false, deadline: None })?;
+    let estimated = estimate(&header, source.len() as u64, &variants, &limits);
+    render(&source, &variants, &RenderOptions::new(&limits))?;
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|rest| rest.split_whitespace().next());
     let measured = peak.ok_or("no VmHWM")?.parse::<u64>()? * 1024;

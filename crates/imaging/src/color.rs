@@ -1,5 +1,6 @@
-//! Into sRGB: by the embedded profile, or by rule where there is none.
+//! The colours of a source, and from there into sRGB: by the embedded profile, or by rule where there is none.
 
+use crate::metadata::icc::EmbeddedProfile;
 use crate::picture::{Layout, Picture, Sample, Samples};
 use minilab_model::ColorSpace;
 use moxcms::{ColorProfile, DataColorSpace, Layout as ProfileLayout, TransformExecutor, TransformOptions};
@@ -9,26 +10,26 @@ use std::sync::Arc;
 /// are few pixels left.
 ///
 /// Untagged pixels are sRGB already. Without a usable profile, inks become colours by `(1 - ink) × (1 - black)`.
-pub(crate) struct ToSrgb {
-    profile: Option<ColorProfile>,
+pub(crate) struct Colors {
+    profile: Option<EmbeddedProfile>,
     eight: Option<Transform<u8>>,
     sixteen: Option<Transform<u16>>,
 }
 
 type Transform<S> = Arc<dyn TransformExecutor<S> + Send + Sync>;
 
-impl ToSrgb {
+impl Colors {
     /// A profile for other channels than the image has counts as none, and is warned of.
-    pub(crate) fn new(color_space: ColorSpace, profile: Option<ColorProfile>, warnings: &mut Vec<String>) -> Self {
+    pub(crate) fn new(color_space: ColorSpace, profile: Option<EmbeddedProfile>, warnings: &mut Vec<String>) -> Self {
         let expected = match color_space {
             ColorSpace::Grey => DataColorSpace::Gray,
             ColorSpace::Rgb | ColorSpace::Ycbcr => DataColorSpace::Rgb,
             ColorSpace::Cmyk | ColorSpace::Ycck => DataColorSpace::Cmyk,
         };
         let profile = profile.filter(|profile| {
-            let fits = profile.color_space == expected;
+            let fits = profile.parsed.color_space == expected;
             if !fits {
-                let found = profile.color_space;
+                let found = profile.parsed.color_space;
                 warnings.push(format!("the colour profile is for {found:?}, the image is {expected:?}: taken as sRGB"));
             }
             fits
@@ -36,10 +37,21 @@ impl ToSrgb {
         Self { profile, eight: None, sixteen: None }
     }
 
+    /// Whether a variant can be written in the source's own colours: not in inks.
+    pub(crate) fn can_be_kept(&self) -> bool {
+        self.kept_profile().is_some()
+    }
+
+    /// The profile of a variant that keeps the source's colours.
+    pub(crate) fn kept_profile(&self) -> Option<&[u8]> {
+        let profile = self.profile.as_ref().filter(|profile| profile.parsed.color_space != DataColorSpace::Cmyk)?;
+        Some(&profile.bytes)
+    }
+
     /// The picture in sRGB: grey, RGB or RGBA as it was, RGB where it was inks. A profile that cannot be followed is
     /// warned of, once, and left out.
-    pub(crate) fn convert(&mut self, picture: Picture, warnings: &mut Vec<String>) -> Picture {
-        if let Some(profile) = &self.profile {
+    pub(crate) fn to_srgb(&mut self, picture: Picture, warnings: &mut Vec<String>) -> Picture {
+        if let Some(EmbeddedProfile { parsed: profile, .. }) = &self.profile {
             let converted = match &picture.samples {
                 Samples::Eight(samples) => make(&mut self.eight, || {
                     profile.create_transform_8bit(layouts(&picture).0, &srgb(), layouts(&picture).1, options())
@@ -144,8 +156,9 @@ mod tests {
 
     fn convert(color_space: ColorSpace, profile: Option<ColorProfile>, picture: Picture) -> (Picture, Vec<String>) {
         let mut warnings = Vec::new();
-        let mut to_srgb = ToSrgb::new(color_space, profile, &mut warnings);
-        (to_srgb.convert(picture, &mut warnings), warnings)
+        let profile = profile.map(|parsed| EmbeddedProfile { parsed, bytes: Vec::new() });
+        let mut colors = Colors::new(color_space, profile, &mut warnings);
+        (colors.to_srgb(picture, &mut warnings), warnings)
     }
 
     fn check_near(picture: &Picture, expected: &[u8]) {

@@ -60,9 +60,25 @@ pub enum ImageError {
         /// Where, in bytes from the start of the file, when known.
         offset: Option<u64>,
     },
+    /// The engine contradicts itself: a fault of ours, not of the file.
+    #[error("the image work went wrong: {detail}")]
+    Internal {
+        /// What happened.
+        detail: String,
+    },
     /// The time given for the work is over.
     #[error("the image work ran past its deadline")]
     Deadline,
+    /// A step of a variant cannot be done on this image.
+    #[error("variant `{variant}`: {step} is not possible: {detail}")]
+    Step {
+        /// Name of the variant.
+        variant: String,
+        /// Name of the step.
+        step: &'static str,
+        /// Why.
+        detail: String,
+    },
     /// A variant could not be encoded.
     #[error("variant `{variant}` cannot be encoded as {format}: {detail}")]
     Encode {
@@ -91,6 +107,11 @@ impl ImageError {
 
     pub(crate) fn corrupt_at(format: Format, detail: impl Into<String>, offset: usize) -> Self {
         Self::Corrupt { format, detail: detail.into(), offset: Some(offset as u64) }
+    }
+
+    /// The resizer refuses only sizes that do not fit together.
+    pub(crate) fn resizer(detail: String) -> Self {
+        Self::Internal { detail: format!("it cannot be resized: {detail}") }
     }
 
     pub(crate) fn unsupported(format: Format, what: impl Into<String>) -> Self {

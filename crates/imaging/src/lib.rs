@@ -13,24 +13,27 @@
 //!
 //! // One white pixel.
 //! let gif = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
-//! let options = RenderOptions { limits: &Limits::default(), record_gps: false, deadline: None };
-//! let metadata = inspect(gif, &options)?;
+//! let metadata = inspect(gif, &RenderOptions::new(&Limits::default()))?;
 //! assert_eq!((metadata.format, metadata.width), (Format::Gif, 1));
 //! # Ok::<(), minilab_imaging::ImageError>(())
 //! ```
 
 mod alpha;
+mod animation;
+mod bands;
 mod color;
 mod decode;
 mod encode;
 mod error;
 mod header;
+mod light;
+mod make;
 mod metadata;
 mod orient;
 mod picture;
 mod plan;
 mod render;
-mod shrink;
+mod sink;
 mod sniff;
 mod steps;
 
@@ -41,4 +44,4 @@ pub use sniff::sniff;
 
 /// Part of every recipe: raised whenever the same source and rule would give other bytes, so that what was made before is
 /// known to be out of date.
-pub const ENGINE_VERSION: &str = "1";
+pub const ENGINE_VERSION: &str = "2";

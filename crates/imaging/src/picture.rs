@@ -67,6 +67,17 @@ impl Picture {
         Self { size, layout, samples: Samples::Eight(samples) }
     }
 
+    /// Adds the rows of another picture of the same width and kind below.
+    pub(crate) fn append(&mut self, below: Self) {
+        debug_assert_eq!((self.size.width, self.layout), (below.size.width, below.layout));
+        match (&mut self.samples, below.samples) {
+            (Samples::Eight(samples), Samples::Eight(more)) => samples.extend(more),
+            (Samples::Sixteen(samples), Samples::Sixteen(more)) => samples.extend(more),
+            _ => debug_assert!(false, "rows of two depths"),
+        }
+        self.size.height += below.size.height;
+    }
+
     /// The same picture with 8 bits a channel, rounded.
     pub(crate) fn to_eight_bits(&self) -> std::borrow::Cow<'_, [u8]> {
         match &self.samples {
@@ -98,7 +109,7 @@ pub(crate) const fn narrow(value: u16) -> u8 {
     ((value as u32 * 255 + 32_767) / 65_535) as u8
 }
 
-/// A sample type, with sums wide enough for a [`crate::shrink::MAX_FACTOR`]² box.
+/// A sample type, with sums wide enough for a [`crate::sink::MAX_FACTOR`]² box.
 pub(crate) trait Sample: Copy + Default + 'static {
     /// Holds a column's sum of samples.
     type Column: Copy + Default;

@@ -2,15 +2,23 @@
 //!
 //! The source is decoded at the smallest scale that leaves at least a factor of two, in each direction, for the final
 //! resize of the largest output. That is libvips' rule: 1/8 when shrinking 16 times or more, 1/4 at 8, 1/2 at 4 for JPEG;
-//! for other formats boxes of any whole side. Outputs are made from the largest to the smallest, and each from the smallest
-//! whole picture before it that is still at least twice its size.
+//! for other formats boxes of any whole side; what is drawn is drawn at the size of its largest output. Outputs are made from
+//! the largest to the smallest, and each from the smallest whole picture before it that is still at least twice its size;
+//! those without such a picture are made from the source's rows while they are decoded.
+//!
+//! A recipe's leading crop and resize become one look at the source, its [`First`]. The steps behind them are done on the
+//! result, one by one.
 
+use crate::animation::ANIMATION_CHANNELS;
+use crate::bands::{BandTarget, stretch_rows};
+use crate::encode::{candidates, keeps_animation};
 use crate::header::{Details, Header};
 use crate::metadata::thumbhash;
+use crate::orient::{Rect, to_stored};
 use crate::picture::Size;
-use crate::shrink::{MAX_FACTOR, shrunk_size};
-use crate::steps::resize::Geometry;
-use minilab_model::{ColorSpace, Fit, Format, Resize, Step, VariantSpec};
+use crate::sink::{MAX_FACTOR, Take, shrunk_size};
+use crate::steps::{self, resize::Geometry, resize::needs_pixels};
+use minilab_model::{ColorSpace, DecodeLimits, Fit, Format, Gravity, Kernel, Orientation, OutputColor, Resize, Step, VariantSpec};
 
 /// How much larger than an output its source must at least be, in each direction.
 const MARGIN: u32 = 2;
@@ -18,26 +26,41 @@ const MARGIN: u32 = 2;
 /// The plan for one source.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// How many times smaller the source is decoded.
+    /// How many times smaller the source is decoded; 1 where it is drawn.
     pub shrink: u32,
     /// The decoded picture, as stored.
     pub base: Size,
-    /// What is made, in this order.
+    /// How many stored pixels one pixel of it stands for, across and down.
+    pub scale: (f64, f64),
+    /// What is made of the still image or the first frame, in this order.
     pub outputs: Vec<PlannedOutput>,
+    /// What is made of every frame, in the order of the variants.
+    pub animations: Vec<PlannedOutput>,
 }
 
 /// One thing to make.
 #[derive(Debug)]
 pub(crate) struct PlannedOutput {
     pub target: Target,
-    /// Its first resize; `None` without steps: the whole image.
-    pub first: Option<Geometry>,
-    /// The resizes after it.
-    pub further: Vec<Geometry>,
+    /// What is taken of the source; `None`: the whole image as it is.
+    pub first: Option<First>,
+    /// How many of the recipe's steps are done with that.
+    pub steps_done: usize,
     /// What it is made from.
     pub from: From,
     /// Whether another is made from it.
     pub is_parent: bool,
+    pub basis: Basis,
+    /// The largest size on the way: intermediate results are bounded as outputs are.
+    pub largest: Size,
+}
+
+/// How pixels are brought into shape before the steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Basis {
+    /// Whether the image is turned as it says.
+    pub upright: bool,
+    pub color: OutputColor,
 }
 
 /// What an output is for.
@@ -45,90 +68,159 @@ pub(crate) struct PlannedOutput {
 pub(crate) enum Target {
     /// The variant with this index.
     Variant(usize),
-    /// The ThumbHash.
-    ThumbHash,
+    /// The fields of the record that take pixels.
+    Fields,
 }
 
 /// What an output is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum From {
-    /// The decoded picture.
+    /// The source's rows.
     Base,
     /// The output with this index in the plan, before padding.
     Output(usize),
 }
 
+/// A crop and a resize of the source in one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct First {
+    /// The part of the image that is looked at: x, y, width and height in pixels of the image as it is shown.
+    pub region: (u32, u32, Size),
+    /// What becomes of it.
+    pub geometry: Geometry,
+    pub kernel: Kernel,
+    pub linear_light: bool,
+    /// A cut whose place takes pixels to know: to this size, by this gravity.
+    pub cut: Option<(Size, Gravity)>,
+}
+
 impl PlannedOutput {
-    /// Every size on the way: intermediate results are bounded as outputs are.
-    pub(crate) fn sizes(&self, whole: Size) -> impl Iterator<Item = Size> {
-        let steps = self.first.iter().chain(&self.further).map(|geometry| geometry.canvas);
-        steps.chain(self.first.is_none().then_some(whole))
+    /// The whole image, upright and in sRGB.
+    pub(crate) fn whole(header: &Header) -> Self {
+        planned(Target::Fields, &[], Basis { upright: true, color: OutputColor::Srgb }, header)
+    }
+}
+
+impl First {
+    /// The part of the shown image that is kept, in its pixels.
+    pub(crate) fn part(&self) -> Rect {
+        let (x, y, region) = self.region;
+        let part = kept_part(&self.geometry, region.width.into(), region.height.into());
+        Rect { x: part.x + f64::from(x), y: part.y + f64::from(y), ..part }
+    }
+
+    /// Whether the result is the whole image.
+    fn is_whole(&self, whole: Size) -> bool {
+        self.region == (0, 0, whole) && self.geometry.keeps_all()
+    }
+
+    /// Whether a picture resized like this can be a parent or a child of another.
+    fn is_plain(&self) -> bool {
+        self.kernel == Kernel::default() && !self.linear_light
+    }
+}
+
+/// The part of an image of the given size that a geometry keeps.
+pub(crate) fn kept_part(geometry: &Geometry, width: f64, height: f64) -> Rect {
+    let across = |pixels: u32| f64::from(pixels) / f64::from(geometry.scaled.width) * width;
+    let down = |pixels: u32| f64::from(pixels) / f64::from(geometry.scaled.height) * height;
+    Rect {
+        x: across(geometry.crop.0),
+        y: down(geometry.crop.1),
+        width: across(geometry.kept.width),
+        height: down(geometry.kept.height),
     }
 }
 
 impl Plan {
-    /// Plans the variants, and the ThumbHash after them.
-    pub(crate) fn new(header: &Header, variants: &[VariantSpec]) -> Self {
-        let (width, height) = header.upright_size();
-        let whole = Size { width, height };
-        let mut outputs: Vec<PlannedOutput> =
-            variants.iter().enumerate().map(|(index, variant)| planned(Target::Variant(index), &variant.steps, whole)).collect();
-        let side = Some(thumbhash::MAX_SIDE);
-        let hash = Step::Resize(Resize { width: side, height: side, fit: Fit::Inside, enlarge: false });
-        outputs.push(planned(Target::ThumbHash, &[hash], whole));
+    /// Plans the variants and, when wanted, the small picture for the record's fields.
+    pub(crate) fn new(header: &Header, variants: &[VariantSpec], fields: bool) -> Self {
+        let planned = variants.iter().enumerate().map(|(index, variant)| planned_variant(index, variant, header));
+        let (animations, mut outputs): (Vec<_>, Vec<_>) = planned.partition(|output| match output.target {
+            Target::Variant(index) => stays_animated(header, &variants[index]),
+            Target::Fields => false,
+        });
+        if fields {
+            outputs.push(planned_fields(header));
+        }
+        let whole = |output: &PlannedOutput| shown_size(header, output.basis.upright);
         // Largest first; the sort is stable, so equal ones stay in the rule's order.
-        outputs.sort_by_key(|output| std::cmp::Reverse(scaled(output, whole).pixels()));
-        let ratio = outputs.iter().map(|output| ratio(scaled(output, whole), whole)).fold(f64::INFINITY, f64::min);
-        let shrink = shrink(header.format, ratio);
+        outputs.sort_by_key(|output| std::cmp::Reverse(scaled(output, whole(output)).pixels()));
+        let ratio = outputs.iter().map(|output| ratio(output, whole(output))).fold(f64::INFINITY, f64::min);
+        let stored = Size { width: header.width, height: header.height };
+        let shrink = if header.is_drawn() { 1 } else { shrink(header.format, ratio) };
+        let base = if header.is_drawn() { drawn_size(stored, ratio) } else { shrunk_size(stored, shrink) };
+        let scale = match header.is_drawn() {
+            true => (f64::from(stored.width) / f64::from(base.width), f64::from(stored.height) / f64::from(base.height)),
+            // The last box or block of a row can be cut, so the image ends at a fraction of a pixel.
+            false => (f64::from(shrink), f64::from(shrink)),
+        };
         for index in 1..outputs.len() {
-            let parent = (0..index).rev().find(|&parent| can_follow(&outputs[index], &outputs[parent]));
+            let parent = (0..index).rev().find(|&parent| can_follow(&outputs[index], &outputs[parent], whole(&outputs[index])));
             if let Some(parent) = parent {
                 outputs[index].from = From::Output(parent);
                 outputs[parent].is_parent = true;
             }
         }
-        let base = shrunk_size(Size { width: header.width, height: header.height }, shrink);
-        Self { shrink, base, outputs }
+        Self { shrink, base, scale, outputs, animations }
+    }
+
+    /// What is wanted of the decoded picture: its parts in the order of the outputs that are made from it.
+    pub(crate) fn take(&self, header: &Header) -> Take {
+        let mut take = Take::default();
+        for output in self.outputs.iter().filter(|output| output.from == From::Base) {
+            match &output.first {
+                Some(first) => take.targets.push(self.band_target(first, header, output.basis.upright)),
+                None => take.whole = true,
+            }
+        }
+        take
+    }
+
+    fn band_target(&self, first: &First, header: &Header, upright: bool) -> BandTarget {
+        let orientation = if upright { header.orientation } else { Orientation::UPRIGHT };
+        let shown = shown_size(header, upright);
+        let stored = to_stored(first.part(), orientation, shown.width.into(), shown.height.into());
+        let part = Rect {
+            x: stored.x / self.scale.0,
+            y: stored.y / self.scale.1,
+            width: stored.width / self.scale.0,
+            height: stored.height / self.scale.1,
+        };
+        let kept = first.geometry.kept;
+        let to = if orientation.swaps_sides() { kept.swapped() } else { kept };
+        BandTarget { part, to, kernel: first.kernel, linear_light: first.linear_light }
     }
 
     /// Most bytes in use at once while the plan is carried out, beside the source: an upper estimate.
-    pub(crate) fn peak_bytes(&self, header: &Header) -> u64 {
-        let (width, height) = header.upright_size();
-        let whole = Size { width, height };
+    pub(crate) fn peak_bytes(&self, header: &Header, limits: &DecodeLimits) -> u64 {
         let sample_bytes = if header.bit_depth > 8 { 2 } else { 1 };
         let pixel_bytes = channels(header) * sample_bytes;
-        let base = self.base.pixels() * pixel_bytes;
-        let decode = decoder_bytes(header, pixel_bytes, self.shrink) + base;
-        // The resizer keeps a premultiplied copy.
-        let premultiplied = if header.has_alpha { base } else { 0 };
-        let work = self.outputs.iter().map(|output| self.work_bytes(output, whole, sample_bytes)).max().unwrap_or(0);
-        let kept: u64 = self.outputs.iter().map(|output| kept_bytes(output, whole, sample_bytes)).sum();
-        FIXED_BYTES + decode.max(base + premultiplied + work + kept)
+        let bytes = |size: Size| size.pixels() * 4 * sample_bytes;
+        let from_base = || self.outputs.iter().filter(|output| output.from == From::Base);
+        let whole = if from_base().any(|output| output.first.is_none()) { self.base.pixels() * pixel_bytes } else { 0 };
+        // Rows that are kept for a stretch, the stretch itself, and its premultiplied or linear copy.
+        let copies = if from_base().any(|output| output.first.is_some_and(|first| first.linear_light)) { 6 } else { 3 };
+        let rows = u64::from(self.base.width) * u64::from(self.base.height.min(stretch_rows())) * pixel_bytes * copies;
+        let resized: u64 = from_base().filter_map(|output| output.first).map(|first| bytes(first.geometry.kept)).sum();
+        let decode = decoder_bytes(header, pixel_bytes, self.shrink) + rows;
+        // The picture as it is turned, converted, changed and flattened, and the encoder's own planes; free before the next.
+        let work = |output: &PlannedOutput| output.largest.pixels() * (4 * sample_bytes * 3 + ENCODER_BYTES);
+        let work = self.outputs.iter().map(work).max().unwrap_or(0);
+        // The files, at worst as large as their pixels, and the pictures that others are made from.
+        let kept = |output: &PlannedOutput| bytes(output.largest) * if output.is_parent { 2 } else { 1 };
+        let kept: u64 = self.outputs.iter().map(kept).sum();
+        let still = whole + resized + decode.max(work + kept);
+        FIXED_BYTES + still.max(self.animation_bytes(header, limits) + kept)
     }
 
-    /// Bytes while one output is made: the rows between the two passes of a resize, the picture as it is turned and
-    /// converted, the encoder's own planes. Free again before the next.
-    fn work_bytes(&self, output: &PlannedOutput, whole: Size, sample_bytes: u64) -> u64 {
-        let largest = largest_step(output, whole);
-        let between_passes = match output.first {
-            Some(geometry) if geometry.scaled != whole => {
-                u64::from(geometry.kept.width.max(geometry.kept.height)) * u64::from(self.base.width.max(self.base.height))
-            }
-            _ => 0,
-        };
-        (between_passes + largest * 3) * 4 * sample_bytes + largest * ENCODER_BYTES
+    /// The canvas twice, and every frame of every animation before and after its encoder.
+    fn animation_bytes(&self, header: &Header, limits: &DecodeLimits) -> u64 {
+        let canvas = u64::from(header.width) * u64::from(header.height);
+        let frames = u64::from(limits.frames).min(limits.pixels / canvas.max(1)).max(1);
+        let made: u64 = self.animations.iter().map(|output| output.largest.pixels() * frames * ANIMATION_CHANNELS * 2).sum();
+        if self.animations.is_empty() { 0 } else { canvas * ANIMATION_CHANNELS * 3 + made }
     }
-}
-
-/// Bytes of an output that stay to the end: the file, at worst as large as its pixels, and the picture when others are
-/// made from it.
-fn kept_bytes(output: &PlannedOutput, whole: Size, sample_bytes: u64) -> u64 {
-    let pictures = if output.is_parent { 2 } else { 1 };
-    largest_step(output, whole) * 4 * sample_bytes * pictures
-}
-
-fn largest_step(output: &PlannedOutput, whole: Size) -> u64 {
-    output.sizes(whole).map(Size::pixels).max().unwrap_or(0)
 }
 
 /// Tables of decoders and encoders, colour transforms, buffers that do not grow with the image.
@@ -137,31 +229,87 @@ const FIXED_BYTES: u64 = 8 << 20;
 /// Bytes a pixel that the hungriest encoder (libwebp) takes beside its input and its output.
 const ENCODER_BYTES: u64 = 8;
 
-fn planned(target: Target, steps: &[Step], whole: Size) -> PlannedOutput {
-    let mut size = whole;
-    let mut geometries = steps.iter().filter_map(|step| match step {
-        Step::Resize(resize) => {
-            let geometry = Geometry::new(size, resize);
-            size = geometry.canvas;
-            Some(geometry)
+/// Whether a variant of an animated source is one.
+fn stays_animated(header: &Header, variant: &VariantSpec) -> bool {
+    let formats = candidates(header.format, header.has_alpha, variant);
+    header.animated && variant.animated && formats.iter().any(|&format| keeps_animation(header.format, format))
+}
+
+/// The size of the image as it is shown, or as it is stored.
+pub(crate) fn shown_size(header: &Header, upright: bool) -> Size {
+    let (width, height) = if upright { header.upright_size() } else { (header.width, header.height) };
+    Size { width, height }
+}
+
+fn planned_variant(index: usize, variant: &VariantSpec, header: &Header) -> PlannedOutput {
+    let basis = Basis { upright: variant.auto_orient, color: variant.color };
+    planned(Target::Variant(index), &variant.steps, basis, header)
+}
+
+fn planned_fields(header: &Header) -> PlannedOutput {
+    let side = Some(thumbhash::MAX_SIDE);
+    let small = Step::Resize(Resize { width: side, height: side, ..Resize::default() });
+    planned(Target::Fields, &[small], Basis { upright: true, color: OutputColor::Srgb }, header)
+}
+
+fn planned(target: Target, steps: &[Step], basis: Basis, header: &Header) -> PlannedOutput {
+    let whole = shown_size(header, basis.upright);
+    let mut region = (0, 0, whole);
+    let mut steps_done = 0;
+    if let Some(Step::Crop(crop)) = steps.first()
+        && let Some(cropped) = steps::crop::region(whole, crop)
+    {
+        region = cropped;
+        steps_done = 1;
+    }
+    let first = match steps.get(steps_done) {
+        Some(Step::Resize(resize)) => {
+            steps_done += 1;
+            Some(first_resize(region, resize, header.is_drawn()))
         }
-        // Steps that this version does not know are refused before planning.
+        _ if steps_done > 0 => Some(first_crop(region)),
         _ => None,
-    });
-    let first = geometries.next();
-    let further = geometries.collect();
-    PlannedOutput { target, first, further, from: From::Base, is_parent: false }
+    };
+    let start = first.map_or(whole, |first| first.cut.map_or(first.geometry.canvas, |(size, _)| size));
+    let scaled = first.map_or(whole, |first| first.geometry.canvas);
+    let mut largest = scaled;
+    let mut size = start;
+    for step in &steps[steps_done..] {
+        size = steps::largest(step, size);
+        if size.pixels() > largest.pixels() {
+            largest = size;
+        }
+    }
+    PlannedOutput { target, first, steps_done, from: From::Base, is_parent: false, basis, largest }
+}
+
+fn first_resize(region: (u32, u32, Size), resize: &Resize, drawn: bool) -> First {
+    // What is drawn is as sharp at any size.
+    let resize = &Resize { enlarge: resize.enlarge || drawn, ..resize.clone() };
+    let geometry = Geometry::new(region.2, resize);
+    let cut = needs_pixels(resize).then(|| (Geometry::kept_by_pixels(geometry.scaled, resize), resize.gravity));
+    First { region, geometry, kernel: resize.kernel, linear_light: resize.linear_light, cut }
+}
+
+fn first_crop(region: (u32, u32, Size)) -> First {
+    let same = Resize { width: Some(region.2.width), height: Some(region.2.height), fit: Fit::Fill, ..Resize::default() };
+    First { region, geometry: Geometry::new(region.2, &same), kernel: Kernel::default(), linear_light: false, cut: None }
 }
 
 fn scaled(output: &PlannedOutput, whole: Size) -> Size {
-    output.first.map_or(whole, |geometry| geometry.scaled)
+    output.first.map_or(whole, |first| first.geometry.scaled)
 }
 
-/// How many times smaller, in the direction that shrinks less.
-fn ratio(scaled: Size, whole: Size) -> f64 {
-    let across = f64::from(whole.width) / f64::from(scaled.width);
-    let down = f64::from(whole.height) / f64::from(scaled.height);
-    across.min(down)
+/// How many times smaller, in the direction that shrinks less, an output's part is than the image.
+fn ratio(output: &PlannedOutput, whole: Size) -> f64 {
+    let Some(First { region: (_, _, region), geometry, linear_light, .. }) = output.first else {
+        return 1.0;
+    };
+    let across = f64::from(region.width) / f64::from(geometry.scaled.width);
+    let down = f64::from(region.height) / f64::from(geometry.scaled.height);
+    let _ = whole;
+    // Decoders shrink gamma-encoded values, so light needs every pixel.
+    if linear_light { across.min(down).min(1.0) } else { across.min(down) }
 }
 
 /// The decode scale for a picture that ends `ratio` times smaller.
@@ -174,13 +322,23 @@ fn shrink(format: Format, ratio: f64) -> u32 {
     }
 }
 
-fn can_follow(output: &PlannedOutput, parent: &PlannedOutput) -> bool {
-    let (Some(wanted), Some(made)) = (output.first, parent.first) else {
+/// The size at which an image is drawn whose largest output is `ratio` times smaller than it says to be.
+fn drawn_size(stored: Size, ratio: f64) -> Size {
+    let side = |side: u32| ((f64::from(side) / ratio).ceil() as u32).max(1);
+    Size { width: side(stored.width), height: side(stored.height) }
+}
+
+fn can_follow(output: &PlannedOutput, parent: &PlannedOutput, whole: Size) -> bool {
+    let (Some(wanted), Some(made)) = (&output.first, &parent.first) else {
         return false;
     };
-    made.keeps_all()
-        && u64::from(made.scaled.width) >= u64::from(wanted.scaled.width) * u64::from(MARGIN)
-        && u64::from(made.scaled.height) >= u64::from(wanted.scaled.height) * u64::from(MARGIN)
+    output.basis == parent.basis
+        && wanted.is_plain()
+        && made.is_plain()
+        && wanted.region == (0, 0, whole)
+        && made.is_whole(whole)
+        && u64::from(made.geometry.scaled.width) >= u64::from(wanted.geometry.scaled.width) * u64::from(MARGIN)
+        && u64::from(made.geometry.scaled.height) >= u64::from(wanted.geometry.scaled.height) * u64::from(MARGIN)
 }
 
 fn channels(header: &Header) -> u64 {
@@ -191,7 +349,7 @@ fn channels(header: &Header) -> u64 {
     }
 }
 
-/// Bytes that the decoder holds beside the picture that it gives out.
+/// Bytes that the decoder holds beside the rows that it gives out.
 fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32) -> u64 {
     let pixels = u64::from(header.width) * u64::from(header.height);
     // Some rows of pixels and of what they are made from: an MCU row of JPEG has up to 32.
@@ -203,7 +361,11 @@ fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32) -> u64 {
         // Decoded pixels, and beside them the whole ARGB of a lossless file, or the alpha plane of a lossy one.
         Format::Webp if header.details == (Details::Webp { lossless: true }) => pixels * (pixel_bytes + 4),
         Format::Webp => pixels * (pixel_bytes + u64::from(header.has_alpha) * 2),
-        Format::Gif | Format::Avif => pixels,
+        Format::Gif => pixels,
+        // Decoders that give out the whole image, and hold what it is made from.
+        Format::Avif | Format::Tiff | Format::Bmp | Format::Ico | Format::Heic | Format::Jxl => pixels * (pixel_bytes + 4) * 2,
+        // Drawn at the size of the base, with layers for groups and filters; counted at the size that it says to have.
+        Format::Svg => pixels * 4 * 4,
     };
     whole + rows
 }

@@ -1,19 +1,19 @@
 //! The whole of image work: header, decode, every variant, metadata.
 
-use crate::alpha::pad;
-use crate::color::ToSrgb;
-use crate::decode::{DecodeOptions, decode};
-use crate::encode::{EncodeOptions, encode, output_format};
+use crate::color::Colors;
+use crate::decode::{DecodeOptions, decode, decode_frames};
+use crate::encode::{Made, candidates, encode_variant, keeps_animation};
 use crate::error::{ImageError, SIDE};
 use crate::header::{Header, read_header};
-use crate::metadata::{collect, icc, thumbhash};
-use crate::orient::{Rect, to_stored, upright};
+use crate::make::{AnimationMaker, StillMaker};
+use crate::metadata::{self, fields, icc};
 use crate::picture::{Deadline, Picture, Size};
-use crate::plan::{From, Plan, PlannedOutput, Target};
-use crate::steps::resize::{Geometry, resample};
-use fast_image_resize::Resizer;
-use minilab_model::{Format, ImageMetadata, Limits, OutputLimits, Step, VariantSpec};
+use crate::plan::{Plan, PlannedOutput, Target};
+use crate::sink::Take;
+use crate::steps::{self, StepContext, StepError};
+use minilab_model::{Format, ImageMetadata, Limits, ObjectRef, OutputLimits, PixelField, Step, VariantSpec};
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -23,16 +23,33 @@ pub struct RenderOptions<'a> {
     /// Bounds on the source and on the variants. `decode.wall_time` is not looked at here: it is the caller's to turn into
     /// a deadline.
     pub limits: &'a Limits,
-    /// Whether GPS coordinates go into the metadata.
+    /// Whether GPS coordinates go into the metadata. Off by default.
     pub record_gps: bool,
-    /// When the work is given up, with [`ImageError::Deadline`]; looked at between strips and steps.
+    /// What of the pixels goes into the metadata. By default the ThumbHash.
+    pub describe: &'a [PixelField],
+    /// Whether a damaged file gives what is there. Off by default.
+    pub tolerant: bool,
+    /// The files that watermarks name, by where they come from. None by default.
+    pub overlays: &'a BTreeMap<ObjectRef, Vec<u8>>,
+    /// When the work is given up, with [`ImageError::Deadline`]; looked at between strips and steps. Never by default.
     pub deadline: Option<Instant>,
+}
+
+static NO_OVERLAYS: BTreeMap<ObjectRef, Vec<u8>> = BTreeMap::new();
+
+impl<'a> RenderOptions<'a> {
+    /// The defaults, within these limits.
+    #[must_use]
+    pub fn new(limits: &'a Limits) -> Self {
+        let describe = &[PixelField::Thumbhash];
+        Self { limits, record_gps: false, describe, tolerant: false, overlays: &NO_OVERLAYS, deadline: None }
+    }
 }
 
 /// What comes of a source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rendered {
-    /// What the file says of itself, and the ThumbHash.
+    /// What the file says of itself, and what its pixels say.
     pub metadata: ImageMetadata,
     /// One output per variant, in the order of the variants.
     pub outputs: Vec<Output>,
@@ -55,11 +72,10 @@ pub struct Output {
     pub bytes: Vec<u8>,
 }
 
-/// Makes every variant of a source from one decode.
+/// Makes every variant of a source from one decode; of an animation, from a second one that goes through its frames.
 ///
-/// A variant without steps is converted at full size. With `format = "keep"` a variant has the source's format; from a GIF
-/// it is a PNG, because GIF cannot be written. Variants are upright, in sRGB, and carry no metadata. Pass-through copies
-/// ([`VariantSpec::is_copy`]) are not meant to come here; they would be encoded anew.
+/// A variant without steps is converted at full size. Pass-through copies ([`VariantSpec::is_copy`]) are not meant to come
+/// here; they would be encoded anew.
 ///
 /// # Errors
 /// [`ImageError::kind`] says whether another try can help. No variant is made unless all are.
@@ -71,7 +87,8 @@ pub fn render(source: &[u8], variants: &[VariantSpec], options: &RenderOptions<'
     })
 }
 
-/// Reads a source's metadata; decodes it, small, for the ThumbHash. The same as [`render`] without variants.
+/// Reads a source's metadata; decodes it, small, when a field is asked for that takes pixels. The same as [`render`] without
+/// variants.
 ///
 /// # Errors
 /// As [`render`].
@@ -82,8 +99,8 @@ pub fn inspect(source: &[u8], options: &RenderOptions<'_>) -> Result<ImageMetada
 /// The most bytes that [`render`] has in use at once for this source and these variants, the source itself included: an
 /// upper estimate from the header alone, by which work is admitted.
 #[must_use]
-pub fn estimate(header: &Header, source_bytes: u64, variants: &[VariantSpec]) -> u64 {
-    source_bytes.saturating_add(Plan::new(header, variants).peak_bytes(header))
+pub fn estimate(header: &Header, source_bytes: u64, variants: &[VariantSpec], limits: &Limits) -> u64 {
+    source_bytes.saturating_add(Plan::new(header, variants, true).peak_bytes(header, &limits.decode))
 }
 
 fn render_all(source: &[u8], variants: &[VariantSpec], options: &RenderOptions<'_>) -> Result<Rendered, ImageError> {
@@ -91,39 +108,122 @@ fn render_all(source: &[u8], variants: &[VariantSpec], options: &RenderOptions<'
     let deadline = Deadline(options.deadline);
     ImageError::check_limit("source bytes", source.len() as u64, limits.source_bytes)?;
     let header = whole_header(source, options)?;
-    let (width, height) = header.upright_size();
-    let whole = Size { width, height };
-    let formats = check_recipes(&header, variants)?;
-    let plan = Plan::new(&header, variants);
-    check_outputs(&plan, whole, variants, &options.limits.output)?;
+    let plan = Plan::new(&header, variants, fields::need_picture(options.describe));
+    check_outputs(&plan, variants, &options.limits.output)?;
+    let overlays = decoded_overlays(variants, options)?;
 
     let mut warnings = Vec::new();
-    let mut metadata = collect(source, &header, options.record_gps, &mut warnings);
+    let mut metadata = metadata::collect(source, &header, options.record_gps, &mut warnings);
     let profile = icc::embedded_profile(source, &header, limits.icc_bytes, &mut warnings)?;
-    metadata.icc_profile = profile.as_ref().and_then(icc::name);
-    let decode_options = DecodeOptions { shrink: plan.shrink, limits, deadline };
-    let base = decode(source, &header, &decode_options)?;
-
-    let mut maker = Maker {
+    metadata.icc_profile = profile.as_ref().and_then(|profile| icc::name(&profile.parsed));
+    let mut finisher = Finisher {
+        source,
         header: &header,
-        whole,
-        shrink: plan.shrink,
-        base,
-        made: Vec::with_capacity(plan.outputs.len()),
-        to_srgb: ToSrgb::new(header.color_space, profile, &mut warnings),
-        resizer: Resizer::new(),
-        warnings: &mut warnings,
+        variants,
+        steps: StepContext { overlays: &overlays, deadline },
+        colors: Colors::new(header.color_space, profile, &mut warnings),
+        outputs: variants.iter().map(|_| None).collect(),
+        warnings,
     };
-    let mut outputs: Vec<Option<Output>> = variants.iter().map(|_| None).collect();
-    for planned in &plan.outputs {
-        deadline.check()?;
-        let picture = maker.make(planned)?;
-        match planned.target {
-            Target::ThumbHash => metadata.thumbhash = thumbhash::hash(&picture),
-            Target::Variant(index) => outputs[index] = Some(encoded(picture, &variants[index], formats[index])?),
+    let (take, whole) = (plan.take(&header), Take { whole: true, targets: Vec::new() });
+    let decode_options =
+        DecodeOptions { shrink: plan.shrink, base: plan.base, take: &take, limits, deadline, tolerant: options.tolerant };
+    let mut opaque = None;
+    if !plan.outputs.is_empty() || (fields::need_opacity(options.describe) && header.has_alpha) {
+        let decoded = decode(source, &header, &decode_options)?;
+        opaque = Some(decoded.opaque);
+        metadata.incomplete = decoded.damage.is_some();
+        finisher.warnings.extend(decoded.damage.clone().map(|damage| format!("{damage}; what is there was taken")));
+        let mut maker = StillMaker::new(&header, decoded);
+        for planned in &plan.outputs {
+            deadline.check()?;
+            let picture = maker.make(planned, &mut finisher.colors, &mut finisher.warnings)?;
+            match planned.target {
+                Target::Fields => fields::describe(&picture, options.describe, &mut metadata),
+                Target::Variant(index) => finisher.finish_still(index, planned, picture)?,
+            }
         }
     }
-    Ok(Rendered { metadata, outputs: outputs.into_iter().flatten().collect(), warnings })
+    if fields::need_opacity(options.describe) {
+        metadata.is_opaque = Some(opaque.unwrap_or(!header.has_alpha));
+    }
+    if !plan.animations.is_empty() {
+        let mut maker = AnimationMaker::new(&header, &plan.animations);
+        let frame_options = DecodeOptions { shrink: 1, take: &whole, ..decode_options };
+        let played = decode_frames(source, &header, &frame_options, &mut |frame| {
+            maker.take(frame, &mut finisher.colors, &mut finisher.warnings)
+        })?;
+        finisher.warnings.extend(played.cut_short);
+        for (planned, animation) in plan.animations.iter().zip(maker.finish(played.plays)) {
+            deadline.check()?;
+            finisher.finish_animation(planned, animation)?;
+        }
+    }
+    Ok(Rendered { metadata, outputs: finisher.outputs.into_iter().flatten().collect(), warnings: finisher.warnings })
+}
+
+/// Does what is left of the recipes once the source's pixels are there: the steps behind the first, and the file.
+struct Finisher<'a> {
+    source: &'a [u8],
+    header: &'a Header,
+    variants: &'a [VariantSpec],
+    steps: StepContext<'a>,
+    colors: Colors,
+    outputs: Vec<Option<Output>>,
+    warnings: Vec<String>,
+}
+
+impl Finisher<'_> {
+    fn finish_still(&mut self, index: usize, planned: &PlannedOutput, picture: Picture) -> Result<(), ImageError> {
+        let mut frames = self.stepped(index, planned, vec![picture])?;
+        let picture = frames.pop().ok_or_else(|| ImageError::Internal { detail: "a step lost its picture".to_owned() })?;
+        self.write(index, picture.size, &Made::Still(picture))
+    }
+
+    fn finish_animation(&mut self, planned: &PlannedOutput, animation: crate::animation::Animation) -> Result<(), ImageError> {
+        let Target::Variant(index) = planned.target else { return Ok(()) };
+        let delays: Vec<_> = animation.frames.iter().map(|frame| frame.delay).collect();
+        let pictures = animation.frames.into_iter().map(|frame| frame.picture).collect();
+        let pictures = self.stepped(index, planned, pictures)?;
+        let frames: Vec<_> =
+            pictures.into_iter().zip(delays).map(|(picture, delay)| crate::animation::Frame { picture, delay }).collect();
+        let Some(size) = frames.first().map(|frame| frame.picture.size) else {
+            return Err(ImageError::corrupt(self.header.format, "its animation has no frame"));
+        };
+        let plays = animation.plays;
+        self.write(index, size, &Made::Animation(crate::animation::Animation { frames, plays }))
+    }
+
+    fn stepped(&self, index: usize, planned: &PlannedOutput, mut frames: Vec<Picture>) -> Result<Vec<Picture>, ImageError> {
+        let variant = &self.variants[index];
+        if let Some((size, gravity)) = planned.first.and_then(|first| first.cut) {
+            frames = steps::saliency::cut(frames, size, gravity);
+        }
+        for step in &variant.steps[planned.steps_done..] {
+            frames = steps::apply(step, frames, &self.steps).map_err(|error| failed(variant, step, error))?;
+        }
+        Ok(frames)
+    }
+
+    fn write(&mut self, index: usize, size: Size, made: &Made) -> Result<(), ImageError> {
+        let variant = &self.variants[index];
+        let mut formats = candidates(self.header.format, self.header.has_alpha, variant);
+        if matches!(made, Made::Animation(_)) {
+            formats.retain(|&format| keeps_animation(self.header.format, format));
+        }
+        let attachments = metadata::attachments(self.source, self.header, variant, &self.colors);
+        let (format, bytes) = encode_variant(made, variant, &formats, &attachments, &mut self.warnings)
+            .map_err(|(format, detail)| ImageError::Encode { variant: variant.name.clone(), format, detail })?;
+        self.outputs[index] = Some(Output { name: variant.name.clone(), format, width: size.width, height: size.height, bytes });
+        Ok(())
+    }
+}
+
+fn failed(variant: &VariantSpec, step: &Step, error: StepError) -> ImageError {
+    match error {
+        StepError::Image(error) => error,
+        StepError::Impossible(detail) => ImageError::Step { variant: variant.name.clone(), step: step.name(), detail },
+    }
 }
 
 /// The header of a file that is all there: what is missing is missing for good.
@@ -137,121 +237,56 @@ fn whole_header(source: &[u8], options: &RenderOptions<'_>) -> Result<Header, Im
     })
 }
 
-/// The format of each variant; refuses what this version cannot do before anything is decoded.
-fn check_recipes(header: &Header, variants: &[VariantSpec]) -> Result<Vec<Format>, ImageError> {
-    let mut formats = Vec::with_capacity(variants.len());
-    for variant in variants {
-        let format = output_format(header.format, variant.format)?;
-        if let Some(step) = variant.steps.iter().find(|step| !matches!(step, Step::Resize(_))) {
-            return Err(ImageError::unsupported(format, format!("the step {step:?}")));
-        }
-        formats.push(format);
-    }
-    Ok(formats)
-}
-
-fn check_outputs(plan: &Plan, whole: Size, variants: &[VariantSpec], limits: &OutputLimits) -> Result<(), ImageError> {
-    for output in &plan.outputs {
+fn check_outputs(plan: &Plan, variants: &[VariantSpec], limits: &OutputLimits) -> Result<(), ImageError> {
+    for output in plan.outputs.iter().chain(&plan.animations) {
         let Target::Variant(index) = output.target else { continue };
-        for size in output.sizes(whole) {
-            let side = u64::from(size.width.max(size.height));
-            let bounds = [(SIDE, side, u64::from(limits.side)), ("pixels", size.pixels(), limits.pixels)];
-            for (what, actual, limit) in bounds {
-                if actual > limit {
-                    let variant = variants[index].name.clone();
-                    return Err(ImageError::OutputLimitExceeded { variant, what, actual, limit });
-                }
+        let size = output.largest;
+        let side = u64::from(size.width.max(size.height));
+        let bounds = [(SIDE, side, u64::from(limits.side)), ("pixels", size.pixels(), limits.pixels)];
+        for (what, actual, limit) in bounds {
+            if actual > limit {
+                return Err(ImageError::OutputLimitExceeded { variant: variants[index].name.clone(), what, actual, limit });
             }
         }
     }
     Ok(())
 }
 
-fn encoded(picture: Picture, variant: &VariantSpec, format: Format) -> Result<Output, ImageError> {
-    let Size { width, height } = picture.size;
-    let options = EncodeOptions { format, quality: variant.quality(), background: variant.background };
-    let bytes = encode(picture, &options).map_err(|detail| ImageError::Encode { variant: variant.name.clone(), format, detail })?;
-    Ok(Output { name: variant.name.clone(), format, width, height, bytes })
-}
-
-/// Carries out a plan, output by output.
-struct Maker<'a> {
-    header: &'a Header,
-    /// The whole image, upright, at full size.
-    whole: Size,
-    /// How many times smaller `base` is.
-    shrink: u32,
-    /// The decoded picture, as stored.
-    base: Picture,
-    /// Outputs that others are made from, upright and in sRGB, by their place in the plan.
-    made: Vec<Option<Picture>>,
-    to_srgb: ToSrgb,
-    resizer: Resizer,
-    warnings: &'a mut Vec<String>,
-}
-
-impl Maker<'_> {
-    /// Makes the next output of the plan: upright, in sRGB, padded.
-    fn make(&mut self, planned: &PlannedOutput) -> Result<Picture, ImageError> {
-        let parent = match planned.from {
-            From::Base => None,
-            From::Output(index) => self.made.get(index).and_then(Option::as_ref),
-        };
-        let picture = match (parent, planned.first) {
-            (Some(parent), Some(geometry)) => {
-                let part = part(&geometry, f64::from(parent.size.width), f64::from(parent.size.height));
-                resample(&mut self.resizer, parent, part, geometry.kept).map_err(|detail| self.unexpected(detail))?
+/// Every overlay that the variants name, upright and in sRGB.
+fn decoded_overlays(variants: &[VariantSpec], options: &RenderOptions<'_>) -> Result<BTreeMap<ObjectRef, Picture>, ImageError> {
+    let mut overlays = BTreeMap::new();
+    for variant in variants {
+        for overlay in variant.overlays() {
+            if overlays.contains_key(overlay) {
+                continue;
             }
-            (_, geometry) => self.resized_base(geometry)?,
-        };
-        self.made.push(planned.is_parent.then(|| picture.clone()));
-        let mut picture = match planned.first {
-            Some(geometry) => pad(picture, geometry.canvas, geometry.offset),
-            None => picture,
-        };
-        for geometry in &planned.further {
-            let part = part(geometry, f64::from(picture.size.width), f64::from(picture.size.height));
-            picture = resample(&mut self.resizer, &picture, part, geometry.kept).map_err(|detail| self.unexpected(detail))?;
-            picture = pad(picture, geometry.canvas, geometry.offset);
+            let unusable = |detail: String| ImageError::Step { variant: variant.name.clone(), step: "watermark", detail };
+            let file = options.overlays.get(overlay).ok_or_else(|| unusable(format!("there is no {overlay}")))?;
+            let picture = decoded_overlay(file, options).map_err(|error| unusable(format!("{overlay} cannot be used: {error}")))?;
+            overlays.insert(overlay.clone(), picture);
         }
-        Ok(picture)
     }
-
-    /// Resizes the base as it is stored, and turns and converts the few pixels that are left.
-    fn resized_base(&mut self, geometry: Option<Geometry>) -> Result<Picture, ImageError> {
-        let orientation = self.header.orientation;
-        let picture = match geometry {
-            None => self.base.clone(),
-            Some(geometry) => {
-                let (width, height) = (f64::from(self.whole.width), f64::from(self.whole.height));
-                let stored = to_stored(part(&geometry, width, height), orientation, width, height);
-                let scale = f64::from(self.shrink);
-                // The last box or block of a row can be cut, so the image ends at a fraction of a pixel.
-                let part =
-                    Rect { x: stored.x / scale, y: stored.y / scale, width: stored.width / scale, height: stored.height / scale };
-                let to = if orientation.swaps_sides() { geometry.kept.swapped() } else { geometry.kept };
-                resample(&mut self.resizer, &self.base, part, to).map_err(|detail| self.unexpected(detail))?
-            }
-        };
-        Ok(self.to_srgb.convert(upright(picture, orientation), self.warnings))
-    }
-
-    fn unexpected(&self, detail: String) -> ImageError {
-        ImageError::corrupt(self.header.format, format!("it cannot be resized: {detail}"))
-    }
+    Ok(overlays)
 }
 
-/// The part of an image of the given size that a geometry keeps.
-fn part(geometry: &Geometry, width: f64, height: f64) -> Rect {
-    let across = |pixels: u32| f64::from(pixels) / f64::from(geometry.scaled.width) * width;
-    let down = |pixels: u32| f64::from(pixels) / f64::from(geometry.scaled.height) * height;
-    Rect {
-        x: across(geometry.crop.0),
-        y: down(geometry.crop.1),
-        width: across(geometry.kept.width),
-        height: down(geometry.kept.height),
-    }
+fn decoded_overlay(file: &[u8], options: &RenderOptions<'_>) -> Result<Picture, ImageError> {
+    let header = whole_header(file, options)?;
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    ImageError::check_limit("pixels", pixels, MAX_OVERLAY_PIXELS)?;
+    let whole = PlannedOutput::whole(&header);
+    let take = Take { whole: true, targets: Vec::new() };
+    let limits = &options.limits.decode;
+    let base = Size { width: header.width, height: header.height };
+    let decode_options = DecodeOptions { base, deadline: Deadline(options.deadline), ..DecodeOptions::new(limits, &take) };
+    let decoded = decode(file, &header, &decode_options)?;
+    let mut warnings = Vec::new();
+    let profile = icc::embedded_profile(file, &header, limits.icc_bytes, &mut warnings)?;
+    let mut colors = Colors::new(header.color_space, profile, &mut warnings);
+    StillMaker::new(&header, decoded).make(&whole, &mut colors, &mut warnings)
 }
+
+/// Most pixels of an image that is laid over others.
+const MAX_OVERLAY_PIXELS: u64 = 16_000_000;
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();

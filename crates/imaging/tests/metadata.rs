@@ -13,7 +13,7 @@ fn metadata(name: &str) -> ImageMetadata {
 }
 
 fn inspect_with(name: &str, record_gps: bool) -> Result<ImageMetadata, ImageError> {
-    inspect(&source(name), &RenderOptions { limits: &Limits::default(), record_gps, deadline: None })
+    inspect(&source(name), &RenderOptions { record_gps, ..RenderOptions::new(&Limits::default()) })
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn what_cannot_be_read_is_refused_with_its_reason() {
 fn limits_are_checked_before_decoding() {
     let check = |limits: DecodeLimits, name: &str, expected: &str| {
         let limits = Limits { decode: limits, ..Limits::default() };
-        let options = RenderOptions { limits: &limits, record_gps: false, deadline: None };
+        let options = RenderOptions::new(&limits);
         assert_eq!(inspect(&source(name), &options).unwrap_err().to_string(), expected);
     };
     let defaults = DecodeLimits::default();
@@ -114,13 +114,7 @@ fn limits_are_checked_before_decoding() {
     let bytes = format!("the image has {length} source bytes; the limit is 10");
     check(DecodeLimits { source_bytes: 10, ..defaults }, name, &bytes);
     let limits = DecodeLimits { exif_bytes: 20, ..defaults };
-    assert!(
-        inspect(
-            &source("exif-rich.jpg"),
-            &RenderOptions { limits: &Limits { decode: limits, ..Limits::default() }, record_gps: false, deadline: None }
-        )
-        .is_err()
-    );
+    assert!(inspect(&source("exif-rich.jpg"), &RenderOptions::new(&Limits { decode: limits, ..Limits::default() })).is_err());
 }
 
 #[test]
@@ -152,21 +146,21 @@ fn a_prefix_gives_the_header_or_asks_for_more() {
 #[test]
 fn a_larger_header_is_estimated_higher() {
     let header = read_header(&source("png-rgb.png"), &DecodeLimits::default()).unwrap();
-    let small = estimate(&header, 1000, &[]);
-    assert_eq!(estimate(&header, 5000, &[]), small + 4000);
+    let small = estimate(&header, 1000, &[], &Limits::default());
+    assert_eq!(estimate(&header, 5000, &[], &Limits::default()), small + 4000);
     let mut large = header.clone();
     (large.width, large.height) = (20_000, 5000);
-    assert!(estimate(&large, 1000, &[]) > small);
+    assert!(estimate(&large, 1000, &[], &Limits::default()) > small);
     // Interlacing puts the whole image in memory.
-    let rows = estimate(&large, 1000, &[]);
+    let rows = estimate(&large, 1000, &[], &Limits::default());
     large.progressive = true;
-    assert!(estimate(&large, 1000, &[]) > rows + 250_000_000);
+    assert!(estimate(&large, 1000, &[], &Limits::default()) > rows + 250_000_000);
 }
 
 #[test]
 fn a_deadline_in_the_past_stops_the_work() {
     let limits = Limits::default();
-    let options = RenderOptions { limits: &limits, record_gps: false, deadline: Some(std::time::Instant::now()) };
+    let options = RenderOptions { deadline: Some(std::time::Instant::now()), ..RenderOptions::new(&limits) };
     let error = inspect(&source("png-rgb.png"), &options).unwrap_err();
     assert_eq!(error, ImageError::Deadline);
     assert_eq!(error.kind(), FailureKind::Retryable);

@@ -271,7 +271,7 @@ fn edges_stay_where_they_are() {
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.write_header().unwrap().write_image_data(&samples).unwrap();
-    let found = pixels(&bytes, &png(&[Resize { width: Some(13), height: Some(1), fit: Fit::Fill, enlarge: false }]));
+    let found = pixels(&bytes, &png(&[Resize { width: Some(13), height: Some(1), fit: Fit::Fill, ..Resize::default() }]));
     let Pixels { samples, .. } = found;
     assert!(samples[6].abs_diff(127) <= 3, "{samples:?}");
     assert!(samples[..5].iter().all(|&sample| sample < 20) && samples[8..].iter().all(|&sample| sample > 235), "{samples:?}");
@@ -279,7 +279,7 @@ fn edges_stay_where_they_are() {
 
 #[test]
 fn outputs_over_a_limit_are_refused_by_name() {
-    let huge = Resize { width: Some(16_000), height: Some(16_000), fit: Fit::Fill, enlarge: true };
+    let huge = Resize { width: Some(16_000), height: Some(16_000), fit: Fit::Fill, enlarge: true, ..Resize::default() };
     let error = run(&source("png-rgb.png"), &[png(&[huge])]).unwrap_err();
     assert_eq!(error.to_string(), "variant `test` would have 256,000,000 pixels; the limit is 50,000,000");
 }

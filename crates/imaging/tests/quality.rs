@@ -86,7 +86,7 @@ fn shrunk_jpegs_are_near_lanczos() {
         check(&pixels(&source, &png(&[into_box(side, side, Fit::Inside)])), &pixels(&source, &png(&[])), 45.0);
     }
     // And 1/8: an enlarged photograph.
-    let enlarge = Resize { width: Some(1800), height: None, fit: Fit::Inside, enlarge: true };
+    let enlarge = Resize { width: Some(1800), enlarge: true, ..Resize::default() };
     let large = VariantSpec { format: OutputFormat::Jpeg, quality: Some(90), ..png(&[enlarge]) };
     let source = run(&testdata("demo/coffee.png"), &[large]).unwrap().outputs.remove(0).bytes;
     check(&pixels(&source, &png(&[into_box(110, 110, Fit::Inside)])), &pixels(&source, &png(&[])), 45.0);

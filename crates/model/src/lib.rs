@@ -12,12 +12,14 @@ mod limits;
 mod loops;
 mod name;
 mod notification;
+mod real;
 mod record;
 mod rule;
 mod rule_set;
 mod step;
 mod template;
 mod timestamp;
+mod variant_spec;
 
 pub use color::Color;
 pub use event::{Event, EventKind, EventPattern, Sequencer};
@@ -32,11 +34,17 @@ pub use notification::{
     BucketNotification, EmailTarget, Message, Notification, NotificationSpec, NotificationTarget, Outcome, OutcomeMessage,
     SnsTarget, WebhookTarget,
 };
+pub use real::Real;
 pub use record::{
-    CollectionStatistics, ColorSpace, Failure, ImageMetadata, ImageRecord, ImageState, Orientation, SizedKey, VariantRecord,
+    AnimationFacts, CollectionStatistics, ColorSpace, Failure, ImageMetadata, ImageRecord, ImageState, Orientation, PaletteColor,
+    PixelField, SizedKey, VariantRecord,
 };
-pub use rule::{ContentTypePattern, OnDelete, Rule, SizeRange, VariantSpec};
+pub use rule::{ContentTypePattern, OnDelete, Rule, SizeRange};
 pub use rule_set::{MAX_TAGS, RuleError, RuleSet};
-pub use step::{Fit, Resize, Step};
+pub use step::{
+    Adjust, Background, Blur, Crop, Extend, ExtendFill, Fit, Focus, Gamma, Gravity, Kernel, Resize, Rotate, RoundCorners, Sepia,
+    Sharpen, Step, Threshold, Tint, Trim, Watermark,
+};
 pub use template::{KeyTemplate, TemplateError, TemplateFields};
 pub use timestamp::Timestamp;
+pub use variant_spec::{ChromaSubsampling, MetadataPolicy, OutputColor, VariantSpec};

@@ -63,7 +63,7 @@ fn piece(part: &Part, writer: &Rule, variant: &VariantSpec) -> (String, bool, St
             None => unknown(),
         },
         Part::Field(Field::Format) => match variant.format {
-            OutputFormat::Keep => unknown(),
+            OutputFormat::Keep | OutputFormat::Auto => unknown(),
             fixed => fixed.fixed().map_or_else(unknown, |format| known(format.as_str())),
         },
         Part::Field(Field::Key) => (source_prefix.to_owned(), true, only_suffix),

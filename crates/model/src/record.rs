@@ -1,4 +1,4 @@
-use crate::{BucketName, Format, ObjectKey, Sequencer, Timestamp};
+use crate::{BucketName, Color, Format, ObjectKey, Sequencer, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -80,13 +80,117 @@ pub struct ImageMetadata {
     /// Name of the embedded ICC profile, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub icc_profile: Option<String>,
+    /// Resolution in dots per inch, across and down, where the file states one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpi: Option<[f64; 2]>,
+    /// The animation; absent for a still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub animation: Option<AnimationFacts>,
+    /// Whether the file was cut off or damaged, and what was there was taken (`tolerant`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
     /// EXIF fields by name (`camera_make`, `camera_model`, `lens_model`, `taken_at`, `exposure_time_s`, `f_number`,
-    /// `iso`, `focal_length_mm`, `software`; `gps_latitude` and `gps_longitude` only when the rule asks for them).
+    /// `iso`, `focal_length_mm`, `software`, …; `gps_latitude` and `gps_longitude` only when the rule asks for them).
     #[serde(default)]
     pub exif: BTreeMap<String, serde_json::Value>,
+    /// IPTC IIM fields by name (`headline`, `caption`, `keywords`, `byline`, `credit`, `copyright`, `city`, …).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub iptc: BTreeMap<String, serde_json::Value>,
+    /// XMP properties by name (`title`, `description`, `creator`, `rights`, `subject`, `rating`, `label`, `create_date`, …).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub xmp: BTreeMap<String, serde_json::Value>,
     /// ThumbHash of the upright image in base64 (<https://evanw.github.io/thumbhash/>).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbhash: Option<String>,
+    /// BlurHash of the upright image (<https://blurha.sh>).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blurhash: Option<String>,
+    /// Dominant colours, the most frequent first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub palette: Vec<PaletteColor>,
+    /// 64-bit perceptual hash of the upright image in hex: images that look alike differ in few bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perceptual_hash: Option<String>,
+    /// Whether every pixel is opaque.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_opaque: Option<bool>,
+    /// Shannon entropy of the brightness in bits, 0 (one shade) to 8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entropy: Option<f64>,
+}
+
+impl ImageMetadata {
+    /// An upright RGB image of 8 bits a channel without transparency, of which nothing else is known.
+    #[must_use]
+    pub fn new(format: Format, width: u32, height: u32) -> Self {
+        Self {
+            format,
+            width,
+            height,
+            orientation: Orientation::UPRIGHT,
+            color_space: ColorSpace::Rgb,
+            bit_depth: 8,
+            has_alpha: false,
+            icc_profile: None,
+            dpi: None,
+            animation: None,
+            incomplete: false,
+            exif: BTreeMap::new(),
+            iptc: BTreeMap::new(),
+            xmp: BTreeMap::new(),
+            thumbhash: None,
+            blurhash: None,
+            palette: Vec::new(),
+            perceptual_hash: None,
+            is_opaque: None,
+            entropy: None,
+        }
+    }
+}
+
+/// A field of the record that takes pixels to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PixelField {
+    /// [`ImageMetadata::thumbhash`].
+    Thumbhash,
+    /// [`ImageMetadata::blurhash`].
+    Blurhash,
+    /// [`ImageMetadata::palette`].
+    Palette,
+    /// [`ImageMetadata::perceptual_hash`].
+    PerceptualHash,
+    /// [`ImageMetadata::is_opaque`].
+    IsOpaque,
+    /// [`ImageMetadata::entropy`].
+    Entropy,
+}
+
+impl PixelField {
+    /// Every field.
+    pub const ALL: [PixelField; 6] =
+        [Self::Thumbhash, Self::Blurhash, Self::Palette, Self::PerceptualHash, Self::IsOpaque, Self::Entropy];
+}
+
+/// What a file says of its animation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnimationFacts {
+    /// Number of frames.
+    pub frames: u32,
+    /// How long one round takes, in milliseconds.
+    pub duration_ms: u64,
+    /// How often it is played; absent: for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plays: Option<u32>,
+}
+
+/// A dominant colour.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PaletteColor {
+    /// The colour.
+    pub color: Color,
+    /// How much of the image it stands for, 0 to 1.
+    pub share: f64,
 }
 
 /// Where an image stands.

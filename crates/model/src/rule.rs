@@ -1,4 +1,4 @@
-use crate::{BucketName, Color, Event, EventPattern, KeyTemplate, ObjectKey, OutputFormat, Step};
+use crate::{BucketName, Event, EventPattern, ObjectKey, PixelField, VariantSpec};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -39,6 +39,14 @@ pub struct Rule {
     /// Whether GPS coordinates go into the record. Off by default: a place is personal.
     #[serde(default)]
     pub record_gps: bool,
+    /// What of the pixels goes into the record: by default the ThumbHash alone. When nothing is asked for and nothing is made,
+    /// no pixel is decoded.
+    #[serde(default = "default_describe", skip_serializing_if = "is_default_describe")]
+    pub describe: Vec<PixelField>,
+    /// Whether a file that is cut off or damaged gives what is there; the record then says so. Off by default: such a file
+    /// fails.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tolerant: bool,
     /// What is made. None: the record alone.
     #[serde(default)]
     pub variants: Vec<VariantSpec>,
@@ -102,50 +110,16 @@ pub enum OnDelete {
     Keep,
 }
 
-/// One output of a rule: a `[[rules.variants]]` table.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VariantSpec {
-    /// Names the variant within its rule.
-    pub name: String,
-    /// The destination; the source bucket when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bucket: Option<BucketName>,
-    /// The destination key.
-    pub key: KeyTemplate,
-    /// What is done, in order.
-    #[serde(default)]
-    pub steps: Vec<Step>,
-    /// The output format.
-    #[serde(default)]
-    pub format: OutputFormat,
-    /// Quality 1 to 100 of lossy formats. Default 80.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quality: Option<u8>,
-    /// What shows through where the output has no alpha. Default white.
-    #[serde(default)]
-    pub background: Color,
+fn default_describe() -> Vec<PixelField> {
+    vec![PixelField::Thumbhash]
+}
+
+fn is_default_describe(fields: &[PixelField]) -> bool {
+    fields == [PixelField::Thumbhash]
 }
 
 fn default_events() -> Vec<EventPattern> {
     vec![EventPattern::any_created()]
-}
-
-impl VariantSpec {
-    /// Quality of lossy formats when none is given.
-    pub const DEFAULT_QUALITY: u8 = 80;
-
-    /// The quality to encode with.
-    #[must_use]
-    pub fn quality(&self) -> u8 {
-        self.quality.unwrap_or(Self::DEFAULT_QUALITY)
-    }
-
-    /// Whether the bytes are copied untouched: no steps, and the source's own format.
-    #[must_use]
-    pub fn is_copy(&self) -> bool {
-        self.steps.is_empty() && self.format == OutputFormat::Keep
-    }
 }
 
 impl Rule {

@@ -1,4 +1,4 @@
-use crate::{BucketName, Event, Format, OutputFormat, Rule, SizeRange, Step, VariantSpec, loops};
+use crate::{BucketName, Event, OutputFormat, Rule, SizeRange, VariantSpec, loops};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
@@ -166,23 +166,8 @@ fn check_rule(rule: &Rule) -> Result<(), RuleError> {
         return refuse(None, key, reason);
     }
     for (index, variant) in rule.variants.iter().enumerate() {
-        if variant.name.is_empty() {
-            return refuse(Some(variant), "name", "name is empty".to_owned());
-        }
-        if let Some(quality) = variant.quality
-            && !(1..=100).contains(&quality)
-        {
-            return refuse(Some(variant), "quality", format!("quality is {quality}; it must be 1 to 100"));
-        }
-        if let Some(format @ (Format::Avif | Format::Gif)) = variant.format.fixed() {
-            let reason = format!("format \"{format}\" cannot be written yet; use jpeg, png, webp or keep");
-            return refuse(Some(variant), "format", reason);
-        }
-        for step in &variant.steps {
-            let Step::Resize(resize) = step;
-            if let Err(reason) = resize.validate() {
-                return refuse(Some(variant), "resize", reason);
-            }
+        if let Err((key, reason)) = variant.validate() {
+            return refuse(Some(variant), key, reason);
         }
         for earlier in &rule.variants[..index] {
             if let Some(what) = clash(rule, earlier, variant) {
@@ -240,6 +225,7 @@ fn clash(rule: &Rule, first: &VariantSpec, second: &VariantSpec) -> Option<&'sta
     let key = |variant: &VariantSpec| {
         let (ext, format) = match variant.format {
             OutputFormat::Keep => ("{ext}", "{format}"),
+            OutputFormat::Auto => ("{ext:auto}", "{format:auto}"),
             fixed => fixed.fixed().map_or(("", ""), |format| (format.extension(), format.as_str())),
         };
         variant.key.as_str().replace("{variant}", &variant.name).replace("{ext}", ext).replace("{format}", format)
@@ -341,7 +327,7 @@ mod tests {
         check(base(serde_json::json!({"steps": [{"resize": {}}]})), "width, height or both");
         check(base(serde_json::json!({"steps": [{"resize": {"width": 0}}]})), "resize.width is 0");
         check(base(serde_json::json!({"steps": [{"resize": {"width": 9, "fit": "cover"}}]})), "both width and height");
-        check(base(serde_json::json!({"format": "avif"})), "cannot be written yet");
+        check(base(serde_json::json!({"format": "auto"})), "needs accept");
     }
 
     #[test]

@@ -1,15 +1,15 @@
-use super::{DecodeOptions, rows_missing, size};
+use super::{DecodeOptions, Decoded, size};
 use crate::error::ImageError;
 use crate::header::Header;
-use crate::picture::{Layout, Picture};
-use crate::shrink::RowSink;
+use crate::picture::Layout;
+use crate::sink::RowSink;
 use gif::{ColorOutput, DecodingError, MemoryLimit};
 use minilab_model::Format;
 use std::num::NonZeroU64;
 
 /// The first frame on a transparent canvas: what a viewer shows at first. The background colour is ignored, as every
 /// browser does.
-pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Picture, ImageError> {
+pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Decoded, ImageError> {
     let mut decode_options = gif::DecodeOptions::new();
     decode_options.set_color_output(ColorOutput::Indexed);
     if let Some(limit) = NonZeroU64::new(options.limits.pixels) {
@@ -28,11 +28,11 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
     let [left, top, frame_width, frame_height] = [frame.left, frame.top, frame.width, frame.height].map(usize::from);
     let (width, height) = (header.width as usize, header.height as usize);
     if frame.buffer.len() < frame_width * frame_height {
-        return Err(rows_missing(header, 0));
+        return Err(ImageError::corrupt(Format::Gif, "its first frame ends early"));
     }
     let layout = if header.has_alpha { Layout::Rgba } else { Layout::Rgb };
     let channels = layout.channels();
-    let mut sink = RowSink::<u8>::new(size(header), layout, options.shrink, options.deadline);
+    let mut sink = RowSink::<u8>::new(size(header), layout, options.shrink, options);
     let mut row = vec![0; width * channels];
     for y in 0..height {
         row.fill(0);
@@ -44,8 +44,7 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
         }
         sink.push(&row)?;
     }
-    let rows = sink.rows_taken();
-    sink.finish().ok_or_else(|| rows_missing(header, rows))
+    sink.finish(Ok(()), header)
 }
 
 /// RGBA by index. Indices past the table are black, as browsers show them.

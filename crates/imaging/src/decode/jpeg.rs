@@ -1,8 +1,8 @@
-use super::{DecodeOptions, rows_missing, size};
+use super::{DecodeOptions, Decoded, size};
 use crate::error::ImageError;
 use crate::header::{Details, Header};
-use crate::picture::{Layout, Picture};
-use crate::shrink::{RowSink, shrunk_size};
+use crate::picture::Layout;
+use crate::sink::{RowSink, shrunk_size};
 use minilab_jpeg::{Decoder, Error as ShrinkError, Scale};
 use minilab_model::{ColorSpace, Format};
 use std::ops::ControlFlow;
@@ -17,8 +17,10 @@ const MAX_SCANS: usize = 100;
 /// Rows handed on at a time.
 const STRIP_ROWS: usize = 16;
 
-pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Picture, ImageError> {
-    check_end(source, header)?;
+pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Decoded, ImageError> {
+    if !options.tolerant {
+        check_end(source, header)?;
+    }
     let scale = match options.shrink {
         8 => Scale::Eighth,
         4 => Scale::Quarter,
@@ -27,7 +29,9 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
     };
     match scaled(source, header, scale, options) {
         Err(Refused::Unsupported) => {
-            check_scan(source, header)?;
+            if !options.tolerant {
+                check_scan(source, header)?;
+            }
             full(source, header, options)
         }
         Err(Refused::Failed(error)) => Err(error),
@@ -43,7 +47,7 @@ enum Refused {
 }
 
 /// Decodes at a scale with our own decoder, strip by strip: it undoes no more of the coding than the scale takes.
-fn scaled(source: &[u8], header: &Header, scale: Scale, options: &DecodeOptions<'_>) -> Result<Picture, Refused> {
+fn scaled(source: &[u8], header: &Header, scale: Scale, options: &DecodeOptions<'_>) -> Result<Decoded, Refused> {
     let layout = match header.color_space {
         ColorSpace::Grey => Layout::Grey,
         ColorSpace::Rgb | ColorSpace::Ycbcr => Layout::Rgb,
@@ -52,12 +56,12 @@ fn scaled(source: &[u8], header: &Header, scale: Scale, options: &DecodeOptions<
     // Whole planes are needed for files with a scan per component; three channels of 16 bits are the most that can be.
     let max_buffer_bytes = options.limits.pixels.saturating_mul(6);
     let decoder = Decoder::new(source).map_err(refused)?;
-    let decoder = decoder.with_options(minilab_jpeg::DecodeOptions { max_buffer_bytes, ..Default::default() });
+    let decoder = decoder.with_options(minilab_jpeg::DecodeOptions { max_buffer_bytes, tolerant: options.tolerant });
     let size = shrunk_size(size(header), options.shrink);
     if decoder.output_size(scale) != (size.width, size.height) {
         return Err(Refused::Unsupported);
     }
-    let mut sink = RowSink::<u8>::new(size, layout, 1, options.deadline);
+    let mut sink = RowSink::<u8>::new(size, layout, 1, options);
     let mut broken_off = None;
     let decoded = decoder.decode(scale, &mut |strip| {
         // The two readers of the header could see the colour model differently; then zune-jpeg decides.
@@ -74,12 +78,15 @@ fn scaled(source: &[u8], header: &Header, scale: Scale, options: &DecodeOptions<
             }
         }
     });
-    decoded.map_err(refused)?;
+    let outcome = decoded.map_err(refused)?;
     if let Some(refused) = broken_off {
         return Err(refused);
     }
-    let rows = sink.rows_taken();
-    sink.finish().ok_or_else(|| Refused::Failed(rows_missing(header, rows)))
+    let mut decoded = sink.finish(Ok(()), header).map_err(Refused::Failed)?;
+    if !outcome.complete {
+        decoded.damage = Some(ImageError::corrupt(Format::Jpeg, "its data ends early or is damaged").to_string());
+    }
+    Ok(decoded)
 }
 
 fn refused(error: ShrinkError) -> Refused {
@@ -118,7 +125,7 @@ fn check_scan(source: &[u8], header: &Header) -> Result<(), ImageError> {
 }
 
 /// Decodes every pixel with zune-jpeg, then averages boxes.
-fn full(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Picture, ImageError> {
+fn full(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Decoded, ImageError> {
     let (layout, output) = match header.color_space {
         ColorSpace::Grey => (Layout::Grey, ZuneColorSpace::Luma),
         ColorSpace::Rgb | ColorSpace::Ycbcr => (Layout::Rgb, ZuneColorSpace::RGB),
@@ -126,7 +133,7 @@ fn full(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<P
         ColorSpace::Ycck => (Layout::Cmyk, ZuneColorSpace::YCCK),
     };
     let decoder_options = DecoderOptions::default()
-        .set_strict_mode(true)
+        .set_strict_mode(!options.tolerant)
         .set_max_width(options.limits.side as usize)
         .set_max_height(options.limits.side as usize)
         .jpeg_set_max_scans(MAX_SCANS)
@@ -149,15 +156,11 @@ fn full(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<P
         }
         _ => {}
     }
-    if options.shrink <= 1 {
-        return Ok(Picture::eight(size(header), layout, samples));
-    }
-    let mut sink = RowSink::new(size(header), layout, options.shrink, options.deadline);
+    let mut sink = RowSink::<u8>::new(size(header), layout, options.shrink, options);
     for strip in samples.chunks(row * STRIP_ROWS) {
         sink.push(strip)?;
     }
-    let rows = sink.rows_taken();
-    sink.finish().ok_or_else(|| rows_missing(header, rows))
+    sink.finish(Ok(()), header)
 }
 
 /// Adobe's YCCK: the first three channels are the inks as YCbCr (JFIF's matrix), black is inverted.

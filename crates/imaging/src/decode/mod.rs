@@ -1,40 +1,91 @@
-//! One decoder per format; each writes rows to a [`RowSink`](crate::shrink::RowSink).
+//! One decoder per format; each writes rows to a [`RowSink`](crate::sink::RowSink), or frames to a function.
 
 mod gif;
 mod jpeg;
 mod png;
 mod webp;
 
+use crate::animation::Frame;
 use crate::error::ImageError;
 use crate::header::Header;
 use crate::picture::{Deadline, Picture, Size};
+use crate::sink::Take;
 use minilab_model::{DecodeLimits, Format};
 
 /// How a source is to be decoded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DecodeOptions<'a> {
-    /// The picture comes out this many times smaller in each direction, edges rounded up.
+    /// The picture comes out this many times smaller in each direction, edges rounded up. 1 for formats that are drawn.
     pub shrink: u32,
+    /// The size of the picture that comes out: what `shrink` makes of the stored one, or the size at which a format that is
+    /// drawn is drawn.
+    pub base: Size,
+    /// What is wanted of that picture.
+    pub take: &'a Take,
     pub limits: &'a DecodeLimits,
     pub deadline: Deadline,
+    /// Whether a damaged file gives what is there.
+    pub tolerant: bool,
 }
 
-/// Decodes a whole file whose header has been read and checked. The picture is as stored: not turned, in its own colours.
-pub(crate) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Picture, ImageError> {
+/// What was wanted of a picture. It is as stored: not turned, in its own colours.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Decoded {
+    /// All of it, if wanted.
+    pub whole: Option<Picture>,
+    /// The parts, resized, in the order in which they were asked for.
+    pub resized: Vec<Picture>,
+    /// Whether every pixel is opaque.
+    pub opaque: bool,
+    /// What was wrong with the file, when it was taken all the same.
+    pub damage: Option<String>,
+}
+
+impl<'a> DecodeOptions<'a> {
+    /// At full size, strictly, without a deadline.
+    pub(crate) fn new(limits: &'a DecodeLimits, take: &'a Take) -> Self {
+        let base = Size { width: 0, height: 0 };
+        Self { shrink: 1, base, take, limits, deadline: Deadline::default(), tolerant: false }
+    }
+}
+
+/// Decodes a whole file whose header has been read and checked; of an animation the first frame.
+pub(crate) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Decoded, ImageError> {
     match header.format {
         Format::Jpeg => jpeg::decode(source, header, options),
         Format::Png => png::decode(source, header, options),
         Format::Webp => webp::decode(source, header, options),
         Format::Gif => gif::decode(source, header, options),
-        Format::Avif => Err(ImageError::unsupported(header.format, "decoding")),
+        Format::Avif | Format::Tiff | Format::Bmp | Format::Ico | Format::Svg | Format::Heic | Format::Jxl => {
+            Err(ImageError::unsupported(header.format, "decoding"))
+        }
     }
+}
+
+/// How an animation ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Played {
+    /// How often it is played; `None`: for ever.
+    pub plays: Option<u32>,
+    /// What was wrong with the file after the frames that were given, when it was taken all the same; or that there were more
+    /// frames than are looked at.
+    pub cut_short: Option<String>,
+}
+
+/// Decodes the frames of an animation in order and gives each, composed onto the canvas as it is shown, to `each`. All
+/// frames have the same layout. No more than `limits.frames` are given, and no more than make `limits.pixels` together.
+///
+/// # Errors
+/// What the decoder or `each` says.
+pub(crate) fn decode_frames(
+    _source: &[u8],
+    header: &Header,
+    _options: &DecodeOptions<'_>,
+    _each: &mut dyn FnMut(Frame) -> Result<(), ImageError>,
+) -> Result<Played, ImageError> {
+    Err(ImageError::unsupported(header.format, "animation"))
 }
 
 fn size(header: &Header) -> Size {
     Size { width: header.width, height: header.height }
-}
-
-/// The error for a decoder that ended well but too soon.
-fn rows_missing(header: &Header, rows: u32) -> ImageError {
-    ImageError::corrupt(header.format, format!("it ends after {rows} of {} rows", header.height))
 }

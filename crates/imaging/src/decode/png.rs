@@ -1,8 +1,8 @@
-use super::{DecodeOptions, rows_missing, size};
+use super::{DecodeOptions, Decoded, size};
 use crate::error::ImageError;
 use crate::header::Header;
-use crate::picture::{Layout, Picture, Sample};
-use crate::shrink::RowSink;
+use crate::picture::{Layout, Sample};
+use crate::sink::RowSink;
 use minilab_model::Format;
 use png::{BitDepth, ColorType, Transformations};
 use std::io::Cursor;
@@ -10,7 +10,7 @@ use std::io::Cursor;
 /// What the decoder may allocate beside rows: chunks that it keeps, tables.
 const SPARE_BYTES: usize = 8 << 20;
 
-pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Picture, ImageError> {
+pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Decoded, ImageError> {
     // Two rows of 16-bit RGBA.
     let bytes = SPARE_BYTES.saturating_add(header.width as usize * 16);
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(source), png::Limits { bytes });
@@ -43,8 +43,14 @@ fn pixels<S: Sample>(
     layout: Layout,
     header: &Header,
     options: &DecodeOptions<'_>,
-) -> Result<Picture, ImageError> {
-    let mut sink = RowSink::<S>::new(size(header), layout, options.shrink, options.deadline);
+) -> Result<Decoded, ImageError> {
+    let mut sink = RowSink::<S>::new(size(header), layout, options.shrink, options);
+    let pushed = rows(reader, header, &mut sink);
+    sink.finish(pushed, header)
+}
+
+/// Pushes every row, and reads to the end, so that what is cut off there is noticed, too.
+fn rows<S: Sample>(reader: &mut Reader<'_>, header: &Header, sink: &mut RowSink<S>) -> Result<(), ImageError> {
     let mut scratch = Vec::new();
     if reader.info().interlaced {
         // The passes are spread over the whole image, so all of it has to be there before the first row is.
@@ -65,10 +71,7 @@ fn pixels<S: Sample>(
             }
         }
     }
-    // Goes on to the end, so that what is cut off there is noticed, too.
-    reader.finish().map_err(|error| corrupt(&error))?;
-    let rows = sink.rows_taken();
-    sink.finish().ok_or_else(|| rows_missing(header, rows))
+    reader.finish().map_err(|error| corrupt(&error))
 }
 
 fn corrupt(error: &png::DecodingError) -> ImageError {

@@ -1,15 +1,15 @@
-use super::{DecodeOptions, rows_missing, size};
+use super::{DecodeOptions, Decoded, size};
 use crate::error::ImageError;
 use crate::header::{Header, webp_first_frame};
-use crate::picture::{Layout, Picture};
-use crate::shrink::RowSink;
+use crate::picture::Layout;
+use crate::sink::RowSink;
 use minilab_model::Format;
 use webp::BitstreamFeatures;
 
 /// Rows handed on at a time.
 const STRIP_ROWS: usize = 16;
 
-pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Picture, ImageError> {
+pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Decoded, ImageError> {
     check_length(source)?;
     if header.animated {
         return first_frame(source, header, options);
@@ -17,12 +17,11 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
     let image = still(source, header.width, header.height)?;
     let layout = if image.is_alpha() { Layout::Rgba } else { Layout::Rgb };
     let row = header.width as usize * layout.channels();
-    let mut sink = RowSink::<u8>::new(size(header), layout, options.shrink, options.deadline);
+    let mut sink = RowSink::<u8>::new(size(header), layout, options.shrink, options);
     for strip in image.chunks(row * STRIP_ROWS) {
         sink.push(strip)?;
     }
-    let rows = sink.rows_taken();
-    sink.finish().ok_or_else(|| rows_missing(header, rows))
+    sink.finish(Ok(()), header)
 }
 
 /// The container says how long the file is. libwebp decodes what it needs and looks no further.
@@ -52,7 +51,7 @@ fn damaged() -> ImageError {
 }
 
 /// The first frame of an animation on a transparent canvas.
-fn first_frame(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Picture, ImageError> {
+fn first_frame(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Decoded, ImageError> {
     let frame = webp_first_frame(source)?;
     if u64::from(frame.x) + u64::from(frame.width) > u64::from(header.width)
         || u64::from(frame.y) + u64::from(frame.height) > u64::from(header.height)
@@ -60,7 +59,7 @@ fn first_frame(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> R
         return Err(ImageError::corrupt(Format::Webp, "its first frame lies outside the canvas"));
     }
     let image = still(&frame.file, frame.width, frame.height)?;
-    let mut sink = RowSink::<u8>::new(size(header), Layout::Rgba, options.shrink, options.deadline);
+    let mut sink = RowSink::<u8>::new(size(header), Layout::Rgba, options.shrink, options);
     let mut row = vec![0; header.width as usize * 4];
     let left = frame.x as usize * 4;
     // A lossless frame knows by itself whether it has alpha, so either can come.
@@ -78,6 +77,5 @@ fn first_frame(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> R
         }
         sink.push(&row)?;
     }
-    let rows = sink.rows_taken();
-    sink.finish().ok_or_else(|| rows_missing(header, rows))
+    sink.finish(Ok(()), header)
 }

@@ -1,48 +1,132 @@
-//! Writing variants. Pictures come upright, in sRGB, with straight alpha; no metadata is written but that.
+//! Writing variants. Pictures come upright, with straight alpha, in the colours that are to be written.
 
 mod jpeg;
 mod png;
 mod webp;
 
 use crate::alpha::{flatten, without_needless_alpha};
-use crate::error::ImageError;
+use crate::animation::Animation;
 use crate::picture::Picture;
-use minilab_model::{Color, Format};
+use minilab_model::{ChromaSubsampling, Color, Format, OutputFormat, VariantSpec};
 
 /// How a variant is written.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct EncodeOptions {
-    /// The output format, never [`Format::Gif`] or [`Format::Avif`].
+pub(crate) struct EncodeOptions<'a> {
+    /// The output format: one that can be written.
     pub format: Format,
-    /// 1 to 100, for lossy formats.
+    /// 1 to 100 on JPEG's scale, for lossy formats.
     pub quality: u8,
+    /// WebP without loss.
+    pub lossless: bool,
+    /// Most colours of PNG and GIF.
+    pub palette: Option<u16>,
+    /// Chroma in JPEG.
+    pub chroma: ChromaSubsampling,
+    /// Progressive JPEG.
+    pub progressive: bool,
     /// What shows through where the format has no alpha.
     pub background: Color,
+    /// What is written beside the pixels.
+    pub attachments: &'a Attachments,
+}
+
+/// What is written beside the pixels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Attachments {
+    /// The ICC profile of the pixels.
+    pub icc: Option<Vec<u8>>,
+    /// EXIF: a TIFF structure.
+    pub exif: Option<Vec<u8>>,
+    /// An XMP packet.
+    pub xmp: Option<Vec<u8>>,
+}
+
+impl<'a> EncodeOptions<'a> {
+    /// As a variant says.
+    pub(crate) fn of(spec: &VariantSpec, format: Format, attachments: &'a Attachments) -> Self {
+        Self {
+            format,
+            quality: spec.quality(),
+            lossless: spec.lossless,
+            palette: spec.palette,
+            chroma: spec.chroma,
+            progressive: spec.progressive,
+            background: spec.background,
+            attachments,
+        }
+    }
 }
 
 /// The encoded file.
 ///
 /// # Errors
 /// What went wrong, as a part of a sentence.
-pub(crate) fn encode(picture: Picture, options: &EncodeOptions) -> Result<Vec<u8>, String> {
+pub(crate) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
     match options.format {
-        Format::Jpeg => jpeg::encode(&flatten(picture, options.background), options.quality),
-        Format::Png => png::encode(&without_needless_alpha(picture)),
-        Format::Webp => webp::encode(&without_needless_alpha(picture), options.quality),
-        Format::Gif | Format::Avif => Err("there is no encoder".to_owned()),
+        Format::Jpeg => jpeg::encode(&flatten(picture.clone(), options.background), options.quality),
+        Format::Png => png::encode(&without_needless_alpha(picture.clone())),
+        Format::Webp => webp::encode(&without_needless_alpha(picture.clone()), options.quality),
+        _ => Err("there is no encoder".to_owned()),
     }
 }
 
-/// The format that a variant of a source is written in.
+/// An animation as a file, in a format that holds animations.
 ///
 /// # Errors
-/// [`ImageError::Unsupported`] for formats that cannot be written.
-pub(crate) fn output_format(source: Format, wanted: minilab_model::OutputFormat) -> Result<Format, ImageError> {
-    match wanted.fixed() {
-        // GIF cannot be written yet; PNG keeps its transparency and its colours.
-        None if source == Format::Gif => Ok(Format::Png),
-        None => Ok(source),
-        Some(format @ (Format::Gif | Format::Avif)) => Err(ImageError::unsupported(format, "writing")),
-        Some(format) => Ok(format),
+/// As [`encode`].
+pub(crate) fn encode_animation(_animation: &Animation, _options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
+    Err("there is no encoder for animations".to_owned())
+}
+
+/// What is to be written: a still, or an animation.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Made {
+    Still(Picture),
+    Animation(Animation),
+}
+
+/// A variant as a file, in the format and at the quality that its recipe asks for or that are found by trying. What could not
+/// be kept to is warned of.
+///
+/// # Errors
+/// The format, and what went wrong as a part of a sentence.
+pub(crate) fn encode_variant(
+    made: &Made,
+    spec: &VariantSpec,
+    candidates: &[Format],
+    attachments: &Attachments,
+    _warnings: &mut Vec<String>,
+) -> Result<(Format, Vec<u8>), (Format, String)> {
+    let format = candidates.first().copied().unwrap_or(Format::Png);
+    let options = EncodeOptions::of(spec, format, attachments);
+    let encoded = match made {
+        Made::Still(picture) => encode(picture, &options),
+        Made::Animation(animation) => encode_animation(animation, &options),
+    };
+    encoded.map(|bytes| (format, bytes)).map_err(|detail| (format, detail))
+}
+
+/// The formats that a variant of a source can be written in: one, or those that `auto` chooses from.
+pub(crate) fn candidates(source: Format, has_alpha: bool, spec: &VariantSpec) -> Vec<Format> {
+    match spec.format {
+        OutputFormat::Keep => vec![kept(source, has_alpha)],
+        OutputFormat::Auto => spec.accept.iter().filter_map(|format| format.fixed()).collect(),
+        fixed => fixed.fixed().into_iter().collect(),
     }
+}
+
+/// The format of a variant that keeps the source's.
+fn kept(source: Format, has_alpha: bool) -> Format {
+    match source {
+        Format::Jpeg | Format::Png | Format::Webp | Format::Gif | Format::Avif => source,
+        Format::Tiff | Format::Bmp | Format::Ico | Format::Svg => Format::Png,
+        Format::Heic | Format::Jxl if has_alpha => Format::Png,
+        Format::Heic | Format::Jxl => Format::Jpeg,
+    }
+}
+
+/// Whether an animated source stays animated in this format. PNG does so only where the source is one already: people who ask
+/// for a PNG of a GIF want a still.
+pub(crate) fn keeps_animation(source: Format, output: Format) -> bool {
+    output.holds_animation() && (output != Format::Png || source == Format::Png)
 }

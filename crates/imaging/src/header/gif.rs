@@ -42,7 +42,7 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
                     animated,
                     icc: IccParts::default(),
                     exif: None,
-                    details: Details::Gif,
+                    details: Details::Other,
                 });
             }
             0x3b => return Err(ImageError::corrupt_at(Format::Gif, "it ends before its first image", position)),

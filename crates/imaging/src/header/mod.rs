@@ -32,7 +32,7 @@ pub struct Header {
     pub has_alpha: bool,
     /// Progressive JPEG, or interlaced PNG or GIF: its pixels do not come row by row.
     pub progressive: bool,
-    /// Animated PNG, WebP or GIF; the first frame alone is decoded.
+    /// Animated PNG, WebP or GIF.
     pub animated: bool,
     /// Where the ICC profile lies, its parts in order; empty when there is none.
     pub(crate) icc: IccParts,
@@ -72,7 +72,8 @@ pub(crate) enum Details {
         /// VP8L rather than VP8.
         lossless: bool,
     },
-    Gif,
+    /// GIF and the formats of which nothing more needs to be known.
+    Other,
 }
 
 /// What a format's parser finds; [`read_header`] completes it.
@@ -102,7 +103,9 @@ pub fn read_header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImageE
         Format::Png => png::read(bytes)?,
         Format::Webp => webp::read(bytes)?,
         Format::Gif => gif::read(bytes)?,
-        Format::Avif => return Err(ImageError::unsupported(format, "decoding")),
+        Format::Avif | Format::Tiff | Format::Bmp | Format::Ico | Format::Svg | Format::Heic | Format::Jxl => {
+            return Err(ImageError::unsupported(format, "decoding"));
+        }
     };
     if found.width == 0 || found.height == 0 {
         let detail = format!("its size is {}×{} pixels", found.width, found.height);
@@ -133,11 +136,38 @@ pub fn read_header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImageE
     })
 }
 
+#[cfg(test)]
+impl Header {
+    /// The header of an RGB image of which nothing else is said.
+    pub(crate) fn plain(format: Format, width: u32, height: u32) -> Self {
+        Self {
+            format,
+            width,
+            height,
+            orientation: Orientation::UPRIGHT,
+            color_space: ColorSpace::Rgb,
+            bit_depth: 8,
+            has_alpha: false,
+            progressive: false,
+            animated: false,
+            icc: IccParts::default(),
+            exif: None,
+            details: Details::Other,
+        }
+    }
+}
+
 impl Header {
     /// Whether an ICC profile is embedded.
     #[must_use]
     pub fn has_icc_profile(&self) -> bool {
         !self.icc.parts.is_empty()
+    }
+
+    /// Whether it has no pixels of its own and is drawn at the size that is wanted.
+    #[must_use]
+    pub fn is_drawn(&self) -> bool {
+        self.format == Format::Svg
     }
 
     /// Width and height as shown, after orientation.

@@ -6,6 +6,13 @@ use flate2::read::ZlibDecoder;
 use moxcms::{ColorProfile, ProfileText};
 use std::io::Read;
 
+/// A profile that a file carries.
+pub(crate) struct EmbeddedProfile {
+    pub parsed: ColorProfile,
+    /// As it stands in the file, unpacked.
+    pub bytes: Vec<u8>,
+}
+
 /// The embedded profile. One that is damaged is warned of and counts as none: the image is then taken as sRGB.
 ///
 /// # Errors
@@ -15,7 +22,7 @@ pub(crate) fn embedded_profile(
     header: &Header,
     limit: usize,
     warnings: &mut Vec<String>,
-) -> Result<Option<ColorProfile>, ImageError> {
+) -> Result<Option<EmbeddedProfile>, ImageError> {
     if header.icc.parts.is_empty() {
         return Ok(None);
     }
@@ -34,7 +41,7 @@ pub(crate) fn embedded_profile(
         bytes = unpacked;
     }
     match ColorProfile::new_from_slice(&bytes) {
-        Ok(profile) => Ok(Some(profile)),
+        Ok(parsed) => Ok(Some(EmbeddedProfile { parsed, bytes })),
         Err(error) => {
             warnings.push(format!("the colour profile is damaged, taken as sRGB: {error}"));
             Ok(None)

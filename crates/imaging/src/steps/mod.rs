@@ -1,3 +1,97 @@
-//! The steps of a recipe, a file each.
+//! The operations of a recipe: a file for each. They work on upright pictures with straight alpha, in sRGB (or in the
+//! source's own colours where a variant keeps them), of 8 or 16 bits.
 
+mod adjust;
+mod background;
+mod blur;
+mod circle;
+pub(crate) mod crop;
+mod extend;
+mod gamma;
+mod grayscale;
+mod mirror;
+mod negate;
 pub(crate) mod resize;
+mod rotate;
+mod round_corners;
+pub(crate) mod saliency;
+mod sepia;
+mod sharpen;
+mod threshold;
+mod tint;
+mod trim;
+mod watermark;
+
+use crate::error::ImageError;
+use crate::picture::{Deadline, Picture, Size};
+use minilab_model::{ObjectRef, Step};
+use std::collections::BTreeMap;
+
+/// What steps need beside pictures.
+pub(crate) struct StepContext<'a> {
+    /// The images that are laid over, by where they come from.
+    pub overlays: &'a BTreeMap<ObjectRef, Picture>,
+    pub deadline: Deadline,
+}
+
+/// Does one step on the frames of a variant; a still has one. Frames have one size and layout, before and after: what depends
+/// on pixels (a trim, a cut by attention) is decided by the first frame.
+///
+/// # Errors
+/// Why the step is not possible, as a part of a sentence; [`StepError::Image`] for a deadline.
+pub(crate) fn apply(step: &Step, frames: Vec<Picture>, context: &StepContext<'_>) -> Result<Vec<Picture>, StepError> {
+    context.deadline.check().map_err(StepError::Image)?;
+    match step {
+        Step::Resize(options) => resize::apply(frames, options),
+        Step::Crop(options) => crop::apply(frames, options),
+        Step::Trim(options) => trim::apply(frames, options),
+        Step::Watermark(options) => watermark::apply(frames, options, context),
+        Step::Extend(options) => each(frames, context, |frame| extend::apply(frame, options)),
+        Step::Rotate(options) => each(frames, context, |frame| rotate::apply(frame, options)),
+        Step::Flip => each(frames, context, |frame| Ok(mirror::flip(frame))),
+        Step::Flop => each(frames, context, |frame| Ok(mirror::flop(frame))),
+        Step::Blur(options) => each(frames, context, |frame| blur::apply(frame, options)),
+        Step::Sharpen(options) => each(frames, context, |frame| sharpen::apply(frame, options)),
+        Step::Grayscale => each(frames, context, |frame| Ok(grayscale::apply(frame))),
+        Step::Sepia(options) => each(frames, context, |frame| sepia::apply(frame, options)),
+        Step::Adjust(options) => each(frames, context, |frame| adjust::apply(frame, options)),
+        Step::Gamma(options) => each(frames, context, |frame| gamma::apply(frame, options)),
+        Step::Negate => each(frames, context, |frame| Ok(negate::apply(frame))),
+        Step::Tint(options) => each(frames, context, |frame| tint::apply(frame, options)),
+        Step::Threshold(options) => each(frames, context, |frame| threshold::apply(frame, options)),
+        Step::RoundCorners(options) => each(frames, context, |frame| round_corners::apply(frame, options)),
+        Step::Circle => each(frames, context, |frame| Ok(circle::apply(frame))),
+        Step::Background(options) => each(frames, context, |frame| background::apply(frame, options)),
+        other => Err(StepError::Impossible(format!("this engine does not know {}", other.name()))),
+    }
+}
+
+/// Does the same to every frame.
+fn each(
+    frames: Vec<Picture>,
+    context: &StepContext<'_>,
+    apply: impl Fn(Picture) -> Result<Picture, StepError>,
+) -> Result<Vec<Picture>, StepError> {
+    let change = |frame| {
+        context.deadline.check().map_err(StepError::Image)?;
+        apply(frame)
+    };
+    frames.into_iter().map(change).collect()
+}
+
+/// The largest size that an image of `size` can have after a step.
+pub(crate) fn largest(step: &Step, size: Size) -> Size {
+    match step {
+        Step::Resize(resize) => resize::Geometry::new(size, resize).canvas,
+        _ => size,
+    }
+}
+
+/// Why a step was not done.
+#[derive(Debug)]
+pub(crate) enum StepError {
+    /// It cannot be done on this image; a part of a sentence.
+    Impossible(String),
+    /// Something else.
+    Image(ImageError),
+}

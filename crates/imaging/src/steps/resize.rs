@@ -6,24 +6,30 @@
 //! | fit | scale | then |
 //! | --- | --- | --- |
 //! | inside | the smaller of `W/w`, `H/h` | nothing: one side can be shorter than the box |
-//! | cover | the larger of the two | what stands out of the box is cut off, evenly |
-//! | contain | the smaller of the two | padded to exactly `W × H`, evenly |
+//! | outside | the larger of the two | nothing: one side can be longer than the box |
+//! | cover | the larger of the two | what stands out of the box is cut off, evenly or as the gravity or the focus says |
+//! | contain | the smaller of the two | padded to exactly `W × H`, evenly or as the gravity says |
 //! | fill | `W/w` across, `H/h` down | nothing |
 //!
-//! Without `enlarge` no scale is more than 1: *inside* and *fill* leave a short side as it is, *cover* only cuts (the
+//! Without `enlarge` no scale is more than 1: *inside*, *outside* and *fill* leave a short side as it is, *cover* only cuts (the
 //! output can be smaller than the box), and *contain* still pads to the exact box. Sides are rounded to the nearest
 //! pixel, halves up, and are at least 1.
 //!
 //! # Samples
-//! Lanczos-3 over gamma-encoded samples, as libvips does by default; colour is multiplied by alpha before and divided
-//! after, and overshoot is clamped.
+//! Lanczos-3 over gamma-encoded samples unless the recipe says otherwise, as libvips does by default; colour is multiplied
+//! by alpha before and divided after, and overshoot is clamped.
 
+use super::{StepError, saliency};
+use crate::alpha::pad;
+use crate::error::ImageError;
+use crate::light::Light;
 use crate::orient::Rect;
 use crate::picture::{Layout, Picture, Samples, Size};
+use crate::plan::kept_part;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4, U16, U16x2, U16x3, U16x4};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
-use minilab_model::{Fit, Resize};
+use minilab_model::{Fit, Kernel, Resize};
 
 /// What a resize does to an image of a given size, in whole pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,26 +47,42 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// The output size of an upright image.
+    /// The output size of an upright image. Where it takes pixels to know what is kept ([`needs_pixels`]), everything is.
     pub(crate) fn new(source: Size, resize: &Resize) -> Self {
         let scaled = scaled_size(source, resize);
         let unchanged = Self { scaled, crop: (0, 0), kept: scaled, canvas: scaled, offset: (0, 0) };
         let (Some(width), Some(height)) = (resize.width, resize.height) else {
             return unchanged;
         };
-        match resize.fit {
-            Fit::Inside | Fit::Fill => unchanged,
-            Fit::Cover => {
-                let kept = Size { width: scaled.width.min(width), height: scaled.height.min(height) };
-                // An odd pixel is cut on the left and above, as sharp does.
-                let crop = ((scaled.width - kept.width).div_ceil(2), (scaled.height - kept.height).div_ceil(2));
+        match (resize.fit, resize.gravity.position()) {
+            (Fit::Cover, Some(position)) => {
+                let kept = kept_size(scaled, width, height);
+                let crop = match resize.focus {
+                    Some(focus) => {
+                        (around(focus.x.get(), kept.width, scaled.width), around(focus.y.get(), kept.height, scaled.height))
+                    }
+                    // An odd pixel is cut on the left and above, as sharp does.
+                    None => {
+                        (share(position.0, scaled.width - kept.width, true), share(position.1, scaled.height - kept.height, true))
+                    }
+                };
                 Self { crop, kept, canvas: kept, ..unchanged }
             }
-            Fit::Contain => {
+            (Fit::Contain, position) => {
+                let (across, down) = position.unwrap_or((0.5, 0.5));
                 let canvas = Size { width: width.max(scaled.width), height: height.max(scaled.height) };
-                let offset = ((canvas.width - scaled.width) / 2, (canvas.height - scaled.height) / 2);
+                let offset = (share(across, canvas.width - scaled.width, false), share(down, canvas.height - scaled.height, false));
                 Self { canvas, offset, ..unchanged }
             }
+            (Fit::Inside | Fit::Outside | Fit::Fill | Fit::Cover, _) => unchanged,
+        }
+    }
+
+    /// The cut of a resize that takes pixels to know: what is to be kept of the scaled image.
+    pub(crate) fn kept_by_pixels(scaled: Size, resize: &Resize) -> Size {
+        match (resize.width, resize.height) {
+            (Some(width), Some(height)) if needs_pixels(resize) => kept_size(scaled, width, height),
+            _ => scaled,
         }
     }
 
@@ -68,6 +90,27 @@ impl Geometry {
     pub(crate) fn keeps_all(&self) -> bool {
         self.kept == self.scaled
     }
+}
+
+/// Whether the part that a resize keeps depends on the pixels.
+pub(crate) fn needs_pixels(resize: &Resize) -> bool {
+    resize.fit == Fit::Cover && resize.gravity.position().is_none()
+}
+
+fn kept_size(scaled: Size, width: u32, height: u32) -> Size {
+    Size { width: scaled.width.min(width), height: scaled.height.min(height) }
+}
+
+/// `position` (0 to 1) of `spare` pixels; a half goes up or down.
+fn share(position: f64, spare: u32, up: bool) -> u32 {
+    let exact = position * f64::from(spare);
+    (if up { exact.ceil() } else { exact.floor() }) as u32
+}
+
+/// Where a stretch of `kept` pixels begins so that `point` (0 to 1 of `whole`) is as near to its middle as can be.
+fn around(point: f64, kept: u32, whole: u32) -> u32 {
+    let begin = (point * f64::from(whole) - f64::from(kept) / 2.0).round().max(0.0) as u32;
+    begin.min(whole - kept)
 }
 
 /// The whole image after scaling, before anything is cut.
@@ -92,7 +135,7 @@ fn scaled_size(source: Size, resize: &Resize) -> Size {
             match resize.fit {
                 Fit::Fill => Size { width: kept(width, source.width), height: kept(height, source.height) },
                 Fit::Inside | Fit::Contain => uniform(if width_is_tighter { by_width(width) } else { by_height(height) }),
-                Fit::Cover => uniform(if width_is_tighter { by_height(height) } else { by_width(width) }),
+                Fit::Cover | Fit::Outside => uniform(if width_is_tighter { by_height(height) } else { by_width(width) }),
             }
         }
     }
@@ -103,18 +146,41 @@ fn rounded(numerator: u64, denominator: u64) -> u64 {
     (2 * numerator + denominator) / (2 * denominator)
 }
 
+/// How many pixels a filter reaches to either side when `scale` pixels become one.
+pub(crate) fn reach(kernel: Kernel, scale: f64) -> f64 {
+    let support = match kernel {
+        Kernel::Lanczos3 => 3.0,
+        Kernel::CatmullRom | Kernel::Mitchell => 2.0,
+        Kernel::Linear => 1.0,
+        Kernel::Box | Kernel::Nearest => 0.5,
+    };
+    support * scale.max(1.0) + 1.0
+}
+
+/// The resizer's name for a kernel; `None` for the nearest pixel.
+fn filter(kernel: Kernel) -> Option<FilterType> {
+    match kernel {
+        Kernel::Lanczos3 => Some(FilterType::Lanczos3),
+        Kernel::CatmullRom => Some(FilterType::CatmullRom),
+        Kernel::Mitchell => Some(FilterType::Mitchell),
+        Kernel::Linear => Some(FilterType::Bilinear),
+        Kernel::Box => Some(FilterType::Box),
+        Kernel::Nearest => None,
+    }
+}
+
 /// Makes `part` of a picture (in its own pixels, fractions allowed) into a picture of `to` pixels.
 ///
 /// # Errors
 /// What the resizer says; it does so only when sizes are inconsistent.
-pub(crate) fn resample(resizer: &mut Resizer, picture: &Picture, part: Rect, to: Size) -> Result<Picture, String> {
+pub(crate) fn resample(resizer: &mut Resizer, picture: &Picture, part: Rect, to: Size, kernel: Kernel) -> Result<Picture, String> {
     let whole = Rect { x: 0.0, y: 0.0, width: f64::from(picture.size.width), height: f64::from(picture.size.height) };
     if part == whole && to == picture.size {
         return Ok(picture.clone());
     }
     let part = clamped(part, whole);
     let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .resize_alg(filter(kernel).map_or(ResizeAlg::Nearest, ResizeAlg::Convolution))
         .crop(part.x, part.y, part.width, part.height)
         .use_alpha(picture.layout.has_alpha());
     let length = to.pixels() as usize * picture.layout.channels();
@@ -147,6 +213,26 @@ pub(crate) fn resample(resizer: &mut Resizer, picture: &Picture, part: Rect, to:
     Ok(Picture { size: to, layout: picture.layout, samples })
 }
 
+/// Resizes every frame; what depends on pixels is decided by the first.
+pub(super) fn apply(frames: Vec<Picture>, options: &Resize) -> Result<Vec<Picture>, StepError> {
+    let mut resizer = Resizer::new();
+    let Some(size) = frames.first().map(|frame| frame.size) else { return Ok(frames) };
+    let geometry = Geometry::new(size, options);
+    let part = kept_part(&geometry, size.width.into(), size.height.into());
+    let light = options.linear_light.then(Light::of_srgb);
+    let mut resized = Vec::with_capacity(frames.len());
+    for frame in frames {
+        let to_eight = matches!(frame.samples, Samples::Eight(_));
+        let frame = light.map_or(frame.clone(), |light| light.decode(&frame));
+        let made = resample(&mut resizer, &frame, part, geometry.kept, options.kernel);
+        let made = made.map_err(|detail| StepError::Image(ImageError::resizer(detail)))?;
+        let made = light.map_or(made.clone(), |light| light.encode(&made, to_eight));
+        resized.push(pad(made, geometry.canvas, geometry.offset));
+    }
+    let kept = Geometry::kept_by_pixels(geometry.scaled, options);
+    Ok(if needs_pixels(options) { saliency::cut(resized, kept, options.gravity) } else { resized })
+}
+
 /// Resizes pixels of one type. The resizer's own choice by a value would compile five further types, which takes longer
 /// than all the rest of this crate.
 fn run<P: PixelTrait>(
@@ -174,7 +260,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn geometry(source: (u32, u32), width: Option<u32>, height: Option<u32>, fit: Fit, enlarge: bool) -> Geometry {
-        Geometry::new(Size { width: source.0, height: source.1 }, &Resize { width, height, fit, enlarge })
+        Geometry::new(Size { width: source.0, height: source.1 }, &Resize { width, height, fit, enlarge, ..Resize::default() })
     }
 
     fn check(source: (u32, u32), target: (u32, u32), fit: Fit, enlarge: bool, expected: (u32, u32)) {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 use minilab_imaging::{ImageError, RenderOptions, Rendered, render};
-use minilab_model::{Color, Fit, Limits, OutputFormat, Resize, Step, VariantSpec};
+use minilab_model::{Fit, Limits, OutputFormat, Resize, Step, VariantSpec};
 use std::path::Path;
 
 /// The bytes of a file in `testdata/formats`.
@@ -19,22 +19,18 @@ pub fn testdata(path: &str) -> Vec<u8> {
 /// A variant without steps, PNG so that pixels can be compared.
 pub fn png(steps: &[Resize]) -> VariantSpec {
     VariantSpec {
-        name: "test".to_owned(),
-        bucket: None,
-        key: "{stem}.png".to_owned().try_into().unwrap(),
         steps: steps.iter().cloned().map(Step::Resize).collect(),
         format: OutputFormat::Png,
-        quality: None,
-        background: Color::WHITE,
+        ..VariantSpec::new("test", "{stem}.png".to_owned().try_into().unwrap())
     }
 }
 
 pub fn into_box(width: u32, height: u32, fit: Fit) -> Resize {
-    Resize { width: Some(width), height: Some(height), fit, enlarge: false }
+    Resize { width: Some(width), height: Some(height), fit, ..Resize::default() }
 }
 
 pub fn run(source: &[u8], variants: &[VariantSpec]) -> Result<Rendered, ImageError> {
-    render(source, variants, &RenderOptions { limits: &Limits::default(), record_gps: false, deadline: None })
+    render(source, variants, &RenderOptions::new(&Limits::default()))
 }
 
 /// An 8-bit image with its channels interleaved.
