@@ -29,6 +29,19 @@ impl ObjectStore for Embedded {
         reader.read(range).await.map_err(|error| unavailable(EmbeddedError::io(format!("reading {}", source.object))(error)))
     }
 
+    async fn read_current(&self, object: &ObjectRef, max_bytes: u64) -> Result<Option<Bytes>, StoreError> {
+        let (info, reader) = match self.open_object(object).await {
+            Ok(opened) => opened,
+            Err(EmbeddedError::NoSuchBucket(_) | EmbeddedError::NoSuchKey { .. }) => return Ok(None),
+            Err(error) => return Err(unavailable(error)),
+        };
+        if info.size_bytes > max_bytes {
+            return Ok(None);
+        }
+        let read = reader.read(0..info.size_bytes).await;
+        read.map(Some).map_err(|error| unavailable(EmbeddedError::io(format!("reading {object}"))(error)))
+    }
+
     async fn replace_variants(
         &self,
         source: &SourceVersion,

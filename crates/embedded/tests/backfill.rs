@@ -32,18 +32,7 @@ async fn process(store: &Embedded, version: &SourceVersion, rule: &str, destinat
         height: Some(1),
         size_bytes: 3000,
     };
-    let metadata = ImageMetadata {
-        format: Format::Jpeg,
-        width: 40,
-        height: 30,
-        orientation: Orientation::UPRIGHT,
-        color_space: ColorSpace::Ycbcr,
-        bit_depth: 8,
-        has_alpha: false,
-        icc_profile: None,
-        exif: BTreeMap::new(),
-        thumbhash: None,
-    };
+    let metadata = ImageMetadata::new(Format::Jpeg, 40, 30);
     let recipe = format!("recipe of {rule}");
     let change = RecordChange::Processed { info, metadata: Box::new(metadata), variants: vec![record], recipe };
     let write = CatalogWrite { source: version.clone(), rule: rule.to_owned(), change, notifications: Vec::new(), lease: None };

@@ -125,18 +125,7 @@ async fn work(store: &Embedded, job: &LeasedJob, dice: u64) {
 
 fn metadata(sequencer: Sequencer) -> ImageMetadata {
     let format = if sequencer.0.is_multiple_of(2) { Format::Jpeg } else { Format::Png };
-    ImageMetadata {
-        format,
-        width: 1,
-        height: 1,
-        orientation: Orientation::UPRIGHT,
-        color_space: ColorSpace::Rgb,
-        bit_depth: 8,
-        has_alpha: false,
-        icc_profile: None,
-        exif: BTreeMap::new(),
-        thumbhash: None,
-    }
+    ImageMetadata::new(format, 1, 1)
 }
 
 async fn recount(store: &Embedded) {

@@ -80,18 +80,7 @@ impl Way {
 async fn processed(store: &Embedded, job: &LeasedJob) -> Result<CatalogWrite, Box<dyn Error>> {
     let source = job.job.event.version();
     let info = store.head(&source).await?;
-    let metadata = ImageMetadata {
-        format: Format::Jpeg,
-        width: 1,
-        height: 1,
-        orientation: Orientation::UPRIGHT,
-        color_space: ColorSpace::Rgb,
-        bit_depth: 8,
-        has_alpha: false,
-        icc_profile: None,
-        exif: std::collections::BTreeMap::new(),
-        thumbhash: None,
-    };
+    let metadata = ImageMetadata::new(Format::Jpeg, 1, 1);
     let message = Message::Outcome(OutcomeMessage {
         outcome: Outcome::Processed,
         source: source.object.clone(),

@@ -537,17 +537,6 @@ fn processed(there: Option<(Sequencer, u64)>) -> RecordChange {
         user_metadata: BTreeMap::new(),
         created_at: Timestamp::from_millis(0),
     };
-    let metadata = ImageMetadata {
-        format: Format::Jpeg,
-        width: 1,
-        height: 1,
-        orientation: Orientation::UPRIGHT,
-        color_space: ColorSpace::Rgb,
-        bit_depth: 8,
-        has_alpha: false,
-        icc_profile: None,
-        exif: BTreeMap::new(),
-        thumbhash: None,
-    };
+    let metadata = ImageMetadata::new(Format::Jpeg, 1, 1);
     RecordChange::Processed { info, metadata: Box::new(metadata), variants: Vec::new(), recipe: String::new() }
 }

@@ -105,6 +105,8 @@ pub enum FailureCause {
     OutOfMemory,
     /// The worker process died of a signal or ended without an answer, or its code panicked.
     WorkerDied,
+    /// A step of a variant is not possible on this image, or the image that it lays over is not there.
+    Recipe,
     /// A variant could not be encoded.
     Encoding,
     /// A variant's key is not valid.
@@ -125,7 +127,7 @@ pub enum FailureCause {
 
 impl FailureCause {
     /// Every cause, in the order of the documentation.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotAnImage,
         Self::Unsupported,
         Self::Damaged,
@@ -133,6 +135,7 @@ impl FailureCause {
         Self::Deadline,
         Self::OutOfMemory,
         Self::WorkerDied,
+        Self::Recipe,
         Self::Encoding,
         Self::Key,
         Self::Occupied,

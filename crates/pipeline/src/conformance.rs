@@ -86,6 +86,10 @@ async fn sources_are_read_by_version<F: Fixture>(fixture: &F) {
     assert_eq!(info.sha256, "a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e");
     assert_eq!(fixture.store().read(&first, 1..3).await.expect("in range").as_ref(), b"ir");
     assert_eq!(fixture.store().read(&first, 3..99).await.expect("cut to its length").as_ref(), b"st");
+    let current = async |name: &str, max| fixture.store().read_current(&object(name), max).await.expect("the store can say");
+    assert_eq!(current("photos/a b.jpg", 5).await.as_deref(), Some(b"first".as_slice()));
+    assert_eq!(current("photos/a b.jpg", 4).await, None, "it is larger");
+    assert_eq!((current("photos/none", 9).await, current("no-such-bucket/a", 9).await), (None, None));
     let second = fixture.put(&source, b"second").await;
     assert!(second.sequencer > first.sequencer, "a later write has a larger sequencer");
     assert!(matches!(fixture.store().head(&first).await, Err(StoreError::Superseded { .. })));
@@ -191,18 +195,7 @@ async fn removal_takes_the_variants<F: Fixture>(fixture: &F) {
 }
 
 fn processed(version: &SourceVersion, format: Format, size_bytes: u64, rule: &str) -> CatalogWrite {
-    let metadata = ImageMetadata {
-        format,
-        width: 40,
-        height: 30,
-        orientation: Orientation::UPRIGHT,
-        color_space: ColorSpace::Rgb,
-        bit_depth: 8,
-        has_alpha: false,
-        icc_profile: None,
-        exif: BTreeMap::new(),
-        thumbhash: None,
-    };
+    let metadata = ImageMetadata::new(format, 40, 30);
     let record = VariantRecord {
         name: "thumb".to_owned(),
         rule: rule.to_owned(),

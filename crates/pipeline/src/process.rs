@@ -7,11 +7,15 @@ use crate::stages::{Stage, StageTimes};
 use crate::store::{ObjectStore, SourceInfo};
 use bytes::Bytes;
 use minilab_imaging::{Header, ImageError, Output, Rendered};
-use minilab_model::{HeaderFacts, ImageMetadata, Lane, Limits, Rule, SourceVersion, VariantSpec};
+use minilab_model::{HeaderFacts, ImageMetadata, Lane, Limits, ObjectRef, Rule, SourceVersion, VariantSpec};
+use std::collections::BTreeMap;
 
 /// Bytes read to find the header, before the work is admitted. Nearly every file has its header there, and many photos
 /// are there whole, so that they are read once.
 const HEADER_BYTES: u64 = 1 << 20;
+
+/// Largest file that is laid over images.
+const OVERLAY_BYTES: u64 = 10 << 20;
 
 /// What the image work gave.
 #[derive(Debug)]
@@ -78,7 +82,7 @@ pub(crate) async fn process<S: ObjectStore, R: Renderer>(
         return Err(refused(error.into(), None));
     }
     let variants = rendered_specs(rule);
-    let estimate = |header: &Header| minilab_imaging::estimate(header, info.size_bytes, &variants);
+    let estimate = |header: &Header| minilab_imaging::estimate(header, info.size_bytes, &variants, limits);
     let mut header = match minilab_imaging::read_header(&head, &limits.decode) {
         Ok(header) => Some(header),
         // The header goes on past what was read. The rest is fetched first; its size is all that is known.
@@ -104,7 +108,15 @@ pub(crate) async fn process<S: ObjectStore, R: Renderer>(
     }
     let facts = header.map(|header| facts(&header, estimated_bytes));
     times.time(Stage::Wait, place.pool.start(&mut admission)).await;
-    let work = RenderWork { variants, limits: *limits, record_gps: rule.record_gps };
+    let overlays = times.time(Stage::Read, overlays(store, &variants)).await?;
+    let work = RenderWork {
+        variants,
+        limits: *limits,
+        record_gps: rule.record_gps,
+        describe: rule.describe.clone(),
+        tolerant: rule.tolerant,
+        overlays,
+    };
     match times.time(Stage::Render, place.renderer.render(bytes, work, admission)).await {
         Ok(Rendered { metadata, outputs, warnings }) => {
             times.made_bytes += outputs.iter().map(|output| output.bytes.len() as u64).sum::<u64>();
@@ -137,6 +149,23 @@ async fn read_rest<S: ObjectStore>(
     let bytes = times.time(Stage::Read, store.read(version, 0..info.size_bytes)).await?;
     times.read_bytes += bytes.len() as u64;
     Ok(bytes)
+}
+
+/// The files that the variants lay over. What is missing or too large is left out; the engine names it in its refusal.
+async fn overlays<S: ObjectStore>(
+    store: &S,
+    variants: &[VariantSpec],
+) -> Result<BTreeMap<ObjectRef, Vec<u8>>, JobError> {
+    let mut found = BTreeMap::new();
+    for overlay in variants.iter().flat_map(VariantSpec::overlays) {
+        if found.contains_key(overlay) {
+            continue;
+        }
+        if let Some(bytes) = store.read_current(overlay, OVERLAY_BYTES).await? {
+            found.insert(overlay.clone(), bytes.to_vec());
+        }
+    }
+    Ok(found)
 }
 
 /// The variants that the engine makes; the others are copied by the store.

@@ -3,8 +3,9 @@
 use crate::cpu_pool::Admission;
 use bytes::Bytes;
 use minilab_imaging::{ImageError, RenderOptions, Rendered};
-use minilab_model::{FailureCause, Limits, VariantSpec};
+use minilab_model::{FailureCause, Limits, ObjectRef, PixelField, VariantSpec};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -31,7 +32,7 @@ pub trait Renderer: Send + Sync + 'static {
 }
 
 /// What is to be made of a source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenderWork {
     /// The variants that the engine makes; copies are not among them.
     pub variants: Vec<VariantSpec>,
@@ -39,6 +40,14 @@ pub struct RenderWork {
     pub limits: Limits,
     /// Whether GPS coordinates go into the metadata.
     pub record_gps: bool,
+    /// What of the pixels goes into the metadata.
+    pub describe: Vec<PixelField>,
+    /// Whether a damaged file gives what is there.
+    pub tolerant: bool,
+    /// The files that are laid over, by where they come from. They are too large for JSON, so whoever sends the work to
+    /// another process sends them apart.
+    #[serde(skip)]
+    pub overlays: BTreeMap<ObjectRef, Vec<u8>>,
 }
 
 impl RenderWork {
@@ -48,7 +57,14 @@ impl RenderWork {
     /// [`ImageError`].
     pub fn render(&self, source: &[u8]) -> Result<Rendered, ImageError> {
         let deadline = Instant::now() + self.limits.decode.wall_time;
-        let options = RenderOptions { limits: &self.limits, record_gps: self.record_gps, deadline: Some(deadline) };
+        let options = RenderOptions {
+            limits: &self.limits,
+            record_gps: self.record_gps,
+            describe: &self.describe,
+            tolerant: self.tolerant,
+            overlays: &self.overlays,
+            deadline: Some(deadline),
+        };
         minilab_imaging::render(source, &self.variants, &options)
     }
 }
@@ -71,6 +87,7 @@ impl From<ImageError> for RenderFailure {
             ImageError::LimitExceeded { .. } | ImageError::OutputLimitExceeded { .. } => FailureCause::OverLimit,
             ImageError::HeaderIncomplete { .. } | ImageError::Corrupt { .. } => FailureCause::Damaged,
             ImageError::Deadline => FailureCause::Deadline,
+            ImageError::Step { .. } => FailureCause::Recipe,
             ImageError::Encode { .. } => FailureCause::Encoding,
             _ => FailureCause::Unknown,
         };

@@ -33,6 +33,16 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// [`StoreError::Superseded`] when this version is no longer the current one.
     fn read(&self, source: &SourceVersion, range: Range<u64>) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
 
+    /// An object as it is now, whole; `None` when there is none of this name, or it is larger than `max_bytes`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the store cannot say.
+    fn read_current(
+        &self,
+        object: &ObjectRef,
+        max_bytes: u64,
+    ) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
+
     /// Makes `variants` the ones that exist for this rule and source: they are written, and whatever an earlier version
     /// of the source left for the rule is removed, unless a variant of the same key has just replaced it.
     ///

@@ -43,7 +43,7 @@ mod linux {
         let variants = serde_json::from_value(serde_json::json!([
             {"name": "thumb", "key": "t", "steps": [{"resize": {"width": 128, "height": 128}}], "format": "jpeg"}
         ]))?;
-        let work = RenderWork { variants, limits: Limits::default(), record_gps: false };
+        let work = RenderWork { variants, limits: Limits::default(), ..RenderWork::default() };
         let places = CpuPool::new(CpuPoolOptions::default());
         let workers = WorkerPool::new(WorkerPoolOptions::new(std::env::current_exe()?, vec!["worker".into()]));
         let (mut here, mut there) = (Vec::new(), Vec::new());

@@ -23,10 +23,18 @@ pub fn run(walls: &Walls, render: Render) -> io::Result<()> {
     let mut socket = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);
     let raised = walls.raise()?;
     send(&mut socket, &Ready { walls: raised })?;
-    while let Some(request) = receive_request(&mut socket)? {
-        let length = usize::try_from(request.source_bytes).map_err(io::Error::other)?;
-        let mut source = vec![0; length];
-        source_file.read_exact_at(&mut source, 0)?;
+    while let Some(mut request) = receive_request(&mut socket)? {
+        let mut position = 0;
+        let mut read = |length: u64| {
+            let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+            source_file.read_exact_at(&mut bytes, position)?;
+            position += length;
+            Ok::<_, io::Error>(bytes)
+        };
+        let source = read(request.source_bytes)?;
+        for (object, length) in request.overlays {
+            request.work.overlays.insert(object, read(length)?);
+        }
         send_answer(&mut socket, render(&request.work, &source).map_err(RenderFailure::from))?;
     }
     Ok(())

@@ -114,8 +114,8 @@ impl WorkerProcess {
     ) -> Result<Result<Rendered, RenderFailure>, Death> {
         self.jobs += 1;
         let exchange = async {
-            self.hand_over(source).await?;
-            let request = Request { source_bytes: source.len() as u64, work };
+            let overlays = self.hand_over(source, &work).await?;
+            let request = Request { source_bytes: source.len() as u64, overlays, work };
             send_request(&mut self.socket, &request).await?;
             receive_answer(&mut self.socket, &request.work).await
         };
@@ -133,12 +133,25 @@ impl WorkerProcess {
         }
     }
 
-    async fn hand_over(&self, source: &Bytes) -> io::Result<()> {
-        if source.len() <= QUICK_BYTES {
-            return self.source.write_all_at(source, 0);
+    /// Writes the source and what is laid over it into the memory file; gives the lengths of the latter.
+    async fn hand_over(&self, source: &Bytes, work: &RenderWork) -> io::Result<Vec<(ObjectRef, u64)>> {
+        self.write(source, 0).await?;
+        let mut position = source.len() as u64;
+        let mut overlays = Vec::with_capacity(work.overlays.len());
+        for (object, bytes) in &work.overlays {
+            self.source.write_all_at(bytes, position)?;
+            position += bytes.len() as u64;
+            overlays.push((object.clone(), bytes.len() as u64));
         }
-        let (file, source) = (Arc::clone(&self.source), source.clone());
-        tokio::task::spawn_blocking(move || file.write_all_at(&source, 0)).await.map_err(io::Error::other)?
+        Ok(overlays)
+    }
+
+    async fn write(&self, bytes: &Bytes, position: u64) -> io::Result<()> {
+        if bytes.len() <= QUICK_BYTES {
+            return self.source.write_all_at(bytes, position);
+        }
+        let (file, bytes) = (Arc::clone(&self.source), bytes.clone());
+        tokio::task::spawn_blocking(move || file.write_all_at(&bytes, position)).await.map_err(io::Error::other)?
     }
 
     fn give_back_memory(&self, used: u64) {

@@ -2,7 +2,7 @@
 //! the files of the variants one after the other, as they are.
 
 use minilab_imaging::{Output, Rendered};
-use minilab_model::{Format, ImageMetadata};
+use minilab_model::{Format, ImageMetadata, ObjectRef};
 use minilab_pipeline::{RenderFailure, RenderWork};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -18,6 +18,8 @@ pub(crate) struct Request {
     pub(crate) work: RenderWork,
     /// How much of the memory file is the source.
     pub(crate) source_bytes: u64,
+    /// The files that are laid over, with their lengths: they follow the source in the memory file.
+    pub(crate) overlays: Vec<(ObjectRef, u64)>,
 }
 
 /// The child's first message, once its walls stand.
@@ -149,8 +151,10 @@ fn check(headers: &[OutputHeader], work: &RenderWork) -> Result<(), String> {
         if header.width.max(header.height) > limits.side || pixels > limits.pixels {
             return Err(format!("variant `{}` of {}×{} pixels", header.name, header.width, header.height));
         }
-        // No format needs more than 16 bits a channel and a little around it.
-        if header.length > pixels * 8 + (1 << 20) {
+        // No format needs more than 16 bits a channel for each frame, and what is attached around it.
+        let decode = &work.limits.decode;
+        let attached = (decode.icc_bytes + decode.exif_bytes) as u64 * 2 + (1 << 20);
+        if header.length > pixels * 8 * u64::from(decode.frames.max(1)) + attached {
             return Err(format!("variant `{}` of {} bytes for {pixels} pixels", header.name, header.length));
         }
     }

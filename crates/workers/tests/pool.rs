@@ -53,7 +53,7 @@ fn work() -> RenderWork {
         {"name": "small", "key": "s", "steps": [{"resize": {"width": 20, "height": 20}}], "format": "jpeg"},
         {"name": "whole", "key": "w", "format": "png"}
     ]));
-    RenderWork { variants: variants.unwrap(), limits: Limits::default(), record_gps: false }
+    RenderWork { variants: variants.unwrap(), limits: Limits::default(), ..RenderWork::default() }
 }
 
 fn photo() -> Bytes {

@@ -172,16 +172,10 @@ impl Shop {
 
 fn metadata() -> ImageMetadata {
     ImageMetadata {
-        format: Format::Jpeg,
-        width: 600,
-        height: 400,
-        orientation: Orientation::UPRIGHT,
         color_space: ColorSpace::Ycbcr,
-        bit_depth: 8,
-        has_alpha: false,
-        icc_profile: None,
         exif: BTreeMap::from([("camera_model".to_owned(), "X-T3".into())]),
         thumbhash: Some("1QcSHQRnh493V4dIh4eXh1h4kJUI".to_owned()),
+        ..ImageMetadata::new(Format::Jpeg, 600, 400)
     }
 }
 
