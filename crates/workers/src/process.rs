@@ -18,7 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::UnixStream;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::task::JoinHandle;
 
 /// How long a process may take to raise its walls.
 const START: Duration = Duration::from_secs(20);
@@ -45,6 +46,8 @@ pub(crate) struct WorkerProcess {
     socket: UnixStream,
     source: Arc<File>,
     stderr: Arc<Mutex<Vec<u8>>>,
+    /// Reads it, until the process ends.
+    listener: JoinHandle<()>,
     /// Jobs that it has done.
     pub(crate) jobs: u32,
     pub(crate) pid: u32,
@@ -80,10 +83,8 @@ impl WorkerProcess {
             .map_err(|error| failed("exec", error))?;
         let pid = child.id().unwrap_or_default();
         let stderr = Arc::new(Mutex::new(Vec::new()));
-        if let Some(pipe) = child.stderr.take() {
-            tokio::spawn(keep_last_words(pipe, Arc::clone(&stderr)));
-        }
-        let mut process = Self { child, socket, source: Arc::new(source), stderr, jobs: 0, pid };
+        let listener = tokio::spawn(keep_last_words(child.stderr.take(), Arc::clone(&stderr)));
+        let mut process = Self { child, socket, source: Arc::new(source), stderr, listener, jobs: 0, pid };
         match tokio::time::timeout(START, receive::<Ready>(&mut process.socket)).await {
             Ok(Ok(ready)) => Ok((process, ready.walls)),
             Ok(Err(error)) => {
@@ -177,6 +178,10 @@ impl WorkerProcess {
                 return Death { failure: died(chain(&error)) };
             }
         };
+        // What it said last can still be on its way. A process that it left behind could hold the pipe open for ever.
+        if tokio::time::timeout(LAST_WORDS, &mut self.listener).await.is_err() {
+            tracing::debug!(pid = self.pid, "somebody still holds the pipe of a worker process that has ended");
+        }
         let words = String::from_utf8_lossy(&self.stderr.lock().unwrap_or_else(PoisonError::into_inner)).trim().to_owned();
         tracing::debug!(pid = self.pid, %status, words, "a worker process ended");
         Death { failure: obituary(status, &words) }
@@ -236,7 +241,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Keeps the end of what a process writes to standard error. It may write for ever; only that much is kept.
-async fn keep_last_words(mut pipe: tokio::process::ChildStderr, kept: Arc<Mutex<Vec<u8>>>) {
+async fn keep_last_words(pipe: Option<ChildStderr>, kept: Arc<Mutex<Vec<u8>>>) {
+    let Some(mut pipe) = pipe else { return };
     let mut piece = [0; 1024];
     while let Ok(length @ 1..) = pipe.read(&mut piece).await {
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
