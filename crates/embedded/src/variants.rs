@@ -5,7 +5,7 @@ use crate::commands::tags::SetTags;
 use crate::commands::variants::{RecordSha256, ReplaceVariants, Replaced, StagedVariant};
 use crate::{Attributes, BodyReader, Embedded, EmbeddedError, ObjectInfo, StagedBody};
 use bytes::Bytes;
-use minilab_model::SourceVersion;
+use minilab_model::{ObjectRef, SourceVersion};
 use minilab_pipeline::{NewVariant, ObjectStore, SourceInfo, SourceState, StoreError, VariantBody};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;

@@ -39,7 +39,7 @@ mod steps;
 
 pub use error::ImageError;
 pub use header::{Header, read_header};
-pub use render::{Output, RenderOptions, Rendered, estimate, inspect, render};
+pub use render::{Output, RenderOptions, Rendered, estimate, inspect, largest_output, render};
 pub use sniff::sniff;
 
 /// Part of every recipe: raised whenever the same source and rule would give other bytes, so that what was made before is

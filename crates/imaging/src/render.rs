@@ -103,6 +103,14 @@ pub fn estimate(header: &Header, source_bytes: u64, variants: &[VariantSpec], li
     source_bytes.saturating_add(Plan::new(header, variants, true).peak_bytes(header, &limits.decode))
 }
 
+/// The largest size, width and height in pixels, that a variant of an upright image of this size can have.
+#[must_use]
+pub fn largest_output(variant: &VariantSpec, width: u32, height: u32) -> (u32, u32) {
+    let size = Size { width: width.max(1), height: height.max(1) };
+    let Size { width, height } = variant.steps.iter().fold(size, |size, step| steps::largest(step, size));
+    (width, height)
+}
+
 fn render_all(source: &[u8], variants: &[VariantSpec], options: &RenderOptions<'_>) -> Result<Rendered, ImageError> {
     let limits = &options.limits.decode;
     let deadline = Deadline(options.deadline);

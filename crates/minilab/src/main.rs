@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod control;
 mod error_chain;
+mod machine;
 mod metrics;
 mod moment;
 mod progress;

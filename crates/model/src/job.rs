@@ -156,6 +156,7 @@ impl FailureCause {
             Self::Deadline => "deadline",
             Self::OutOfMemory => "out_of_memory",
             Self::WorkerDied => "worker_died",
+            Self::Recipe => "recipe",
             Self::Encoding => "encoding",
             Self::Key => "key",
             Self::Occupied => "occupied",
@@ -181,6 +182,7 @@ impl FailureCause {
             | Self::Unsupported
             | Self::Damaged
             | Self::OverLimit
+            | Self::Recipe
             | Self::Encoding
             | Self::Key
             | Self::Occupied => FailureKind::Permanent,

@@ -5,8 +5,8 @@
 use crate::catalog::{Catalog, CatalogWrite, Commit, RecordChange};
 use crate::store::{NewVariant, ObjectStore, SourceInfo, SourceState, StoreError, VariantBody};
 use minilab_model::{
-    BucketName, ColorSpace, Failure, FailureCause, Format, ImageMetadata, ImageState, ObjectRef, Orientation, Provenance,
-    Sequencer, SourceVersion, VariantRecord,
+    BucketName, Failure, FailureCause, Format, ImageMetadata, ImageState, ObjectRef, Provenance, Sequencer, SourceVersion,
+    VariantRecord,
 };
 use std::collections::BTreeMap;
 use std::future::Future;

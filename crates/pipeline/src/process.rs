@@ -152,10 +152,7 @@ async fn read_rest<S: ObjectStore>(
 }
 
 /// The files that the variants lay over. What is missing or too large is left out; the engine names it in its refusal.
-async fn overlays<S: ObjectStore>(
-    store: &S,
-    variants: &[VariantSpec],
-) -> Result<BTreeMap<ObjectRef, Vec<u8>>, JobError> {
+async fn overlays<S: ObjectStore>(store: &S, variants: &[VariantSpec]) -> Result<BTreeMap<ObjectRef, Vec<u8>>, JobError> {
     let mut found = BTreeMap::new();
     for overlay in variants.iter().flat_map(VariantSpec::overlays) {
         if found.contains_key(overlay) {

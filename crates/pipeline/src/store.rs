@@ -37,11 +37,7 @@ pub trait ObjectStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the store cannot say.
-    fn read_current(
-        &self,
-        object: &ObjectRef,
-        max_bytes: u64,
-    ) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
+    fn read_current(&self, object: &ObjectRef, max_bytes: u64) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
 
     /// Makes `variants` the ones that exist for this rule and source: they are written, and whatever an earlier version
     /// of the source left for the rule is removed, unless a variant of the same key has just replaced it.

@@ -3,7 +3,7 @@
 use crate::protocol::{AnswerError, Ready, Request, receive, receive_answer, send_request};
 use bytes::Bytes;
 use minilab_imaging::Rendered;
-use minilab_model::FailureCause;
+use minilab_model::{FailureCause, ObjectRef};
 use minilab_pipeline::{RenderFailure, RenderWork};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::ffi::OsString;

@@ -2,7 +2,7 @@
 
 use crate::error_chain::one_line;
 use minilab_imaging::RenderOptions;
-use minilab_model::{ImageMetadata, Limits};
+use minilab_model::{ImageMetadata, Limits, PixelField};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::io::Write;
@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn inspect(file: &Path, record_gps: bool) -> anyhow::Result<Line<'_>> {
     let limits = Limits::default();
     let bytes = super::develop::read_source(file, limits.decode.source_bytes)?;
-    let options = RenderOptions { limits: &limits, record_gps, deadline: None };
+    let options = RenderOptions { record_gps, describe: &PixelField::ALL, ..RenderOptions::new(&limits) };
     let metadata = minilab_imaging::inspect(&bytes, &options)?;
     Ok(Line { file, metadata, size_bytes: bytes.len() as u64, sha256: hex::encode(Sha256::digest(&bytes)) })
 }

@@ -5,7 +5,6 @@ mod credentials;
 mod dispatcher;
 mod files;
 mod listener;
-mod machine;
 mod metrics;
 mod notifier;
 mod reload;
@@ -14,11 +13,12 @@ mod traffic;
 mod workroom;
 
 pub use credentials::Credentials;
-pub use machine::cores;
+
 pub use workroom::Workroom;
 
 use crate::config::Config;
 use crate::control::ControlSocket;
+use crate::machine;
 use anyhow::Context;
 use axum::extract::ConnectInfo;
 use backfill::Desk;
@@ -259,7 +259,7 @@ where
 type Oneshot = tower::util::Oneshot<axum::Router, hyper::Request<axum::body::Body>>;
 
 fn pool_options(config: &Config) -> CpuPoolOptions {
-    let running = if config.server.jobs == 0 { cores() } else { config.server.jobs };
+    let running = if config.server.jobs == 0 { machine::cores() } else { config.server.jobs };
     let memory_bytes = match config.server.memory_bytes {
         0 => machine::memory_bytes() / 2,
         bytes => bytes,

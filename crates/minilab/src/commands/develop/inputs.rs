@@ -1,10 +1,12 @@
 //! Which files are meant.
 
 use anyhow::Context;
+use glob::Pattern;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Endings that a folder is searched for. A file that is named itself may be called anything.
-const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "gif"];
+pub const EXTENSIONS: [&str; 13] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "avif", "tif", "tiff", "bmp", "ico", "svg"];
 /// Deepest nesting of folders, so that a link to a parent ends somewhere.
 const DEPTH: usize = 64;
 
@@ -17,18 +19,45 @@ pub struct Input {
     pub key: String,
 }
 
-/// Files as they are named, and those found below folders, in order of their names.
-pub fn collect(named: &[PathBuf]) -> anyhow::Result<Vec<Input>> {
+/// Files as they are named, and those found below folders and by patterns, in order of their names; each once. What one of
+/// the patterns in `exclude` matches, by its place below what was named, is left out.
+pub fn collect(named: &[PathBuf], exclude: &[String]) -> anyhow::Result<Vec<Input>> {
+    let pattern = |text: &String| Pattern::new(text).with_context(|| format!("`{text}` is not a pattern"));
+    let exclude: Vec<Pattern> = exclude.iter().map(pattern).collect::<anyhow::Result<_>>()?;
     let mut inputs = Vec::new();
     for path in named {
-        let kind = std::fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        if kind.is_dir() {
-            walk(path, "", DEPTH, &mut inputs)?;
-        } else {
-            inputs.push(Input { path: path.clone(), key: file_name(path) });
+        match std::fs::metadata(path) {
+            Ok(kind) if kind.is_dir() => walk(path, "", DEPTH, &mut inputs)?,
+            Ok(_) => inputs.push(Input { path: path.clone(), key: file_name(path) }),
+            Err(error) => match path.to_str().filter(|text| text.contains(['*', '?', '['])) {
+                Some(pattern) => matching(pattern, &mut inputs)?,
+                None => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
+            },
         }
     }
+    let mut seen = HashSet::new();
+    inputs.retain(|input| !exclude.iter().any(|pattern| pattern.matches(&input.key)) && seen.insert(input.path.clone()));
     Ok(inputs)
+}
+
+/// The files that a pattern matches; their places are those below its part without wildcards.
+fn matching(pattern: &str, inputs: &mut Vec<Input>) -> anyhow::Result<()> {
+    let root: PathBuf =
+        Path::new(pattern).components().take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '['])).collect();
+    let mut found = 0;
+    for path in glob::glob(pattern).with_context(|| format!("`{pattern}` is not a pattern"))? {
+        let path = path?;
+        if path.is_file() {
+            let below = path.strip_prefix(&root).unwrap_or(&path);
+            let key: Vec<_> = below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+            inputs.push(Input { key: key.join("/"), path });
+            found += 1;
+        }
+    }
+    if found == 0 {
+        anyhow::bail!("no file matches `{pattern}`");
+    }
+    Ok(())
 }
 
 fn walk(folder: &Path, prefix: &str, depth: usize, inputs: &mut Vec<Input>) -> anyhow::Result<()> {
@@ -71,9 +100,20 @@ mod tests {
         for name in ["in/b.JPG", "in/a.txt", "in/deep/c.webp", "odd.bin"] {
             std::fs::write(dir.path().join(name), "").unwrap();
         }
-        let inputs = collect(&[dir.path().join("in"), dir.path().join("odd.bin")]).unwrap();
-        let keys: Vec<&str> = inputs.iter().map(|input| input.key.as_str()).collect();
-        assert_eq!(keys, ["b.JPG", "deep/c.webp", "odd.bin"]);
-        assert!(collect(&[dir.path().join("absent")]).unwrap_err().to_string().contains("absent"));
+        let check = |named: &[&str], exclude: &[&str], expected: &[&str]| {
+            let named: Vec<PathBuf> = named.iter().map(|name| dir.path().join(name)).collect();
+            let exclude: Vec<String> = exclude.iter().map(|&pattern| pattern.to_owned()).collect();
+            let inputs = collect(&named, &exclude).unwrap();
+            let keys: Vec<&str> = inputs.iter().map(|input| input.key.as_str()).collect();
+            assert_eq!(keys, expected, "{named:?}");
+        };
+        check(&["in", "odd.bin"], &[], &["b.JPG", "deep/c.webp", "odd.bin"]);
+        check(&["in", "in/b.JPG"], &[], &["b.JPG", "deep/c.webp"]);
+        check(&["in"], &["deep/*"], &["b.JPG"]);
+        check(&["in/*.JPG"], &[], &["b.JPG"]);
+        check(&["in/**/*.webp"], &[], &["deep/c.webp"]);
+        for absent in ["absent", "in/*.png"] {
+            assert!(collect(&[dir.path().join(absent)], &[]).unwrap_err().to_string().contains(absent));
+        }
     }
 }

@@ -15,6 +15,8 @@ pub struct Size {
 pub enum FitName {
     /// As large as fits, shape kept
     Inside,
+    /// As small as covers the size, shape kept
+    Outside,
     /// Fills the size, the rest is cut off
     Cover,
     /// Fits, then padded to the size
@@ -34,6 +36,56 @@ pub enum FormatName {
     Png,
     /// WebP
     Webp,
+    /// AVIF
+    Avif,
+    /// GIF
+    Gif,
+    /// The smallest of --accept
+    Auto,
+}
+
+/// [`ChromaSubsampling`](minilab_model::ChromaSubsampling) on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ChromaName {
+    /// By the quality
+    Auto,
+    /// Half in both directions
+    #[value(name = "4:2:0")]
+    Half,
+    /// All of it
+    #[value(name = "4:4:4")]
+    Full,
+}
+
+/// [`MetadataPolicy`](minilab_model::MetadataPolicy) on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum MetadataName {
+    /// Nothing is written
+    Strip,
+    /// Artist and copyright alone
+    Copyright,
+    /// All but GPS and previews
+    Keep,
+}
+
+/// One step of a recipe, as JSON.
+#[derive(Debug, Clone)]
+pub struct StepText(pub serde_json::Value);
+
+impl FromStr for StepText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = text.trim();
+        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let value = if is_name { format!("\"{name}\"") } else { name.to_owned() };
+        let document: toml::Table =
+            format!("step = {value}").parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        let step = serde_json::to_value(&document["step"]).map_err(|error| error.to_string())?;
+        // Read once for its message; the rule reads it again.
+        serde_json::from_value::<minilab_model::Step>(step.clone()).map_err(|error| error.to_string())?;
+        Ok(Self(step))
+    }
 }
 
 impl Size {
@@ -67,6 +119,7 @@ impl FitName {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Inside => "inside",
+            Self::Outside => "outside",
             Self::Cover => "cover",
             Self::Contain => "contain",
             Self::Fill => "fill",
@@ -82,6 +135,31 @@ impl FormatName {
             Self::Jpeg => "jpeg",
             Self::Png => "png",
             Self::Webp => "webp",
+            Self::Avif => "avif",
+            Self::Gif => "gif",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+impl ChromaName {
+    /// The name in a rules file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Half => "4:2:0",
+            Self::Full => "4:4:4",
+        }
+    }
+}
+
+impl MetadataName {
+    /// The name in a rules file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Strip => "strip",
+            Self::Copyright => "copyright",
+            Self::Keep => "keep",
         }
     }
 }
@@ -89,6 +167,18 @@ impl FormatName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_are_names_or_tables() {
+        let check = |text: &str, expected: serde_json::Value| {
+            assert_eq!(text.parse::<StepText>().map(|step| step.0), Ok(expected), "{text}");
+        };
+        check("grayscale", serde_json::json!("grayscale"));
+        check("{ blur = { sigma = 2 } }", serde_json::json!({"blur": {"sigma": 2}}));
+        for wrong in ["", "polish", "{ blur = {} }", "{ blur", "step = 1"] {
+            assert!(wrong.parse::<StepText>().is_err(), "{wrong:?} was accepted");
+        }
+    }
 
     #[test]
     fn sizes_are_read() {

@@ -20,6 +20,11 @@ impl Outputs {
         Self { root: root.to_owned(), bucket_folders, taken: Mutex::default() }
     }
 
+    /// Marks a result of an earlier run as one of this run's.
+    pub fn keep(&self, path: &Path) {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+    }
+
     /// Writes one result under a temporary name and then renames it, so that no half file is ever seen.
     pub fn write(&self, destination: &ObjectRef, source: &Path, content: &[u8]) -> anyhow::Result<PathBuf> {
         let path = self.path(destination)?;

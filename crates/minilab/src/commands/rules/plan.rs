@@ -2,9 +2,9 @@
 
 use super::report::{Estimate, Group, Item, OrphanReport, Report, reason};
 use crate::config::Config;
+use crate::machine::cores;
 use crate::progress::{count, human_bytes};
 use crate::serve::backfill::Walk;
-use crate::serve::cores;
 use crate::table::printable;
 use minilab_embedded::Inventory;
 use minilab_pipeline::plan::Standing;

@@ -74,6 +74,7 @@ fn step(step: &Step) -> String {
         Step::Resize(resize) => {
             let fit = match resize.fit {
                 Fit::Inside => "inside",
+                Fit::Outside => "around",
                 Fit::Cover => "to cover",
                 Fit::Contain => "padded to",
                 Fit::Fill => "stretched to",
@@ -86,14 +87,19 @@ fn step(step: &Step) -> String {
             };
             format!("{fit} {size}{}", if resize.enlarge { ", enlarged if need be" } else { "" })
         }
-        // A step of another name tells what it does by that.
-        other => format!("{other:?}"),
+        // The others tell what they do by their names and fields.
+        other => {
+            let fields = serde_json::to_value(other).unwrap_or_default();
+            let told = fields.get(other.name()).map(|fields| fields.to_string().replace('"', "")).unwrap_or_default();
+            format!("{} {told}", other.name().replace('_', " ")).trim_end().to_owned()
+        }
     }
 }
 
 fn format(spec: &VariantSpec) -> String {
     match spec.format {
         OutputFormat::Keep => "in the source's format".to_owned(),
+        OutputFormat::Auto => "in the smallest of the formats that are accepted".to_owned(),
         OutputFormat::Jpeg => format!("JPEG of quality {}", spec.quality()),
         OutputFormat::Webp => format!("WebP of quality {}", spec.quality()),
         OutputFormat::Png => "PNG".to_owned(),

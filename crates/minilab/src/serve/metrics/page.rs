@@ -1,6 +1,6 @@
 use super::Counters;
+use crate::machine;
 use crate::metrics::{Exposition, Kind};
-use crate::serve::machine;
 use crate::serve::renderer::ServerRenderer;
 use crate::serve::traffic::Traffic;
 use minilab_embedded::{Embedded, EmbeddedError, Health, NotificationReport, QueueReport};
