@@ -146,7 +146,7 @@ struct At(Option<u64>);
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(offset) => write!(f, " (at byte {offset})"),
+            Some(offset) => write!(f, " (at byte {})", Grouped(offset)),
             None => Ok(()),
         }
     }
@@ -175,8 +175,8 @@ mod tests {
             "variant `big` would have 20,000 pixels on its longest side; the limit is 16,383",
         );
         check(
-            ImageError::corrupt_at(Format::Jpeg, "the scan ends early", 12),
-            "the jpeg image is damaged: the scan ends early (at byte 12)",
+            ImageError::corrupt_at(Format::Jpeg, "the scan ends early", 8213),
+            "the jpeg image is damaged: the scan ends early (at byte 8,213)",
         );
         check(
             ImageError::NotAnImage { beginning: "nothing at all".to_owned() },

@@ -3,6 +3,7 @@
 mod gif;
 mod jpeg;
 mod png;
+mod png_damage;
 mod webp;
 
 use crate::animation::Frame;
@@ -53,7 +54,7 @@ impl<'a> DecodeOptions<'a> {
 pub(crate) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Decoded, ImageError> {
     match header.format {
         Format::Jpeg => jpeg::decode(source, header, options),
-        Format::Png => png::decode(source, header, options),
+        Format::Png => png::decode(source, header, options).map_err(|error| png_damage::located(source, error)),
         Format::Webp => webp::decode(source, header, options),
         Format::Gif => gif::decode(source, header, options),
         Format::Avif | Format::Tiff | Format::Bmp | Format::Ico | Format::Svg | Format::Heic | Format::Jxl => {

@@ -26,7 +26,8 @@ use std::time::Instant;
 /// Folders are searched for images and keep their shape below --out. A pattern such as 'photos/**/*.jpg' can be given in
 /// quotes. Files whose results are there already, made from the same file with the same options, are skipped.
 ///
-/// Exit code 0: all went well. 1: some file failed (each is named, the others are made). 2: the command makes no sense.
+/// Exit code 0: all went well. 1: some file failed (each is named, the others are made), or there was nothing to begin with.
+/// 2: the options are not understood.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Image files, folders of them, and patterns

@@ -74,6 +74,9 @@ impl Summary {
         let seconds = took.as_secs_f64();
         let (developed, current, failed) =
             (self.total(|counts| counts.developed), self.total(|counts| counts.current), self.failed());
+        if developed + failed == 0 {
+            return writeln!(out, "nothing to make: {} already current", count(current, "image"));
+        }
         write!(
             out,
             "{} from {} in {seconds:.1} s ({:.1} a second), {} in, {} out",
