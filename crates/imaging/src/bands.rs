@@ -9,8 +9,8 @@ use crate::light::Light;
 use crate::orient::Rect;
 use crate::picture::{Layout, Picture, Sample, Size};
 use crate::steps::resize::{reach, resample};
-use fast_image_resize::Resizer;
 use minilab_model::Kernel;
+use minilab_resample::Resampler;
 
 /// Rows of the source that one stretch covers, about.
 const STRETCH_ROWS: f64 = 256.0;
@@ -41,7 +41,7 @@ pub(crate) struct Bands<S: Sample> {
     /// The number of the first of them in the picture.
     first_row: u32,
     targets: Vec<Target>,
-    resizer: Resizer,
+    resampler: Resampler,
 }
 
 struct Target {
@@ -55,7 +55,7 @@ impl<S: Sample> Bands<S> {
     /// For a picture of `size`.
     pub(crate) fn new(size: Size, layout: Layout, targets: &[BandTarget]) -> Self {
         let targets = targets.iter().map(|&wanted| Target { wanted, made: 0, output: None }).collect();
-        Self { size, layout, rows: Vec::new(), first_row: 0, targets, resizer: Resizer::new() }
+        Self { size, layout, rows: Vec::new(), first_row: 0, targets, resampler: Resampler::new() }
     }
 
     /// Takes whole rows, no more than the picture has.
@@ -106,7 +106,7 @@ impl<S: Sample> Bands<S> {
         let size = Size { width: to.width, height: stretch.rows };
         let light = (linear_light && self.layout != Layout::Cmyk).then(Light::of_srgb);
         let band = light.map_or(band.clone(), |light| light.decode(&band));
-        let made = resample(&mut self.resizer, &band, from, size, kernel).map_err(ImageError::resizer)?;
+        let made = resample(&mut self.resampler, &band, from, size, kernel).map_err(ImageError::resizer)?;
         let made = light.map_or_else(|| made.clone(), |light| light.encode(&made, S::MAX == u64::from(u8::MAX)));
         match &mut target.output {
             Some(output) => output.append(made),
@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn check(picture: &Picture, target: BandTarget, rows_at_once: usize) {
-        let whole = resample(&mut Resizer::new(), picture, target.part, target.to, target.kernel).unwrap();
+        let whole = resample(&mut Resampler::new(), picture, target.part, target.to, target.kernel).unwrap();
         let banded = in_bands(picture, target, rows_at_once);
         assert_eq!(banded.size, whole.size);
         let (Samples::Eight(banded), Samples::Eight(whole)) = (&banded.samples, &whole.samples) else { unreachable!() };

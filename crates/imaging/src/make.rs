@@ -10,8 +10,8 @@ use crate::orient::upright;
 use crate::picture::Picture;
 use crate::plan::{Basis, First, From, PlannedOutput, kept_part};
 use crate::steps::resize::resample;
-use fast_image_resize::Resizer;
 use minilab_model::OutputColor;
+use minilab_resample::Resampler;
 use std::borrow::Cow;
 
 /// Makes the outputs of a still, in the order of the plan.
@@ -22,13 +22,13 @@ pub(crate) struct StillMaker<'a> {
     resized: std::vec::IntoIter<Picture>,
     /// Outputs that others are made from, by their place in the plan.
     made: Vec<Option<Picture>>,
-    resizer: Resizer,
+    resampler: Resampler,
 }
 
 impl<'a> StillMaker<'a> {
     pub(crate) fn new(header: &'a Header, decoded: Decoded) -> Self {
         let Decoded { whole, resized, .. } = decoded;
-        Self { header, whole, resized: resized.into_iter(), made: Vec::new(), resizer: Resizer::new() }
+        Self { header, whole, resized: resized.into_iter(), made: Vec::new(), resampler: Resampler::new() }
     }
 
     /// Makes the next output of the plan.
@@ -44,7 +44,7 @@ impl<'a> StillMaker<'a> {
                 let parent = self.made.get(parent).and_then(Option::as_ref).ok_or_else(missing)?;
                 let geometry = &first.geometry;
                 let part = kept_part(geometry, parent.size.width.into(), parent.size.height.into());
-                resample(&mut self.resizer, parent, part, geometry.kept, first.kernel).map_err(ImageError::resizer)?
+                resample(&mut self.resampler, parent, part, geometry.kept, first.kernel).map_err(ImageError::resizer)?
             }
             (_, Some(_)) => shaped(self.resized.next().ok_or_else(missing)?, planned.basis, self.header, colors, warnings),
             (_, None) => {
@@ -62,12 +62,12 @@ pub(crate) struct AnimationMaker<'a> {
     header: &'a Header,
     planned: &'a [PlannedOutput],
     frames: Vec<Vec<Frame>>,
-    resizer: Resizer,
+    resampler: Resampler,
 }
 
 impl<'a> AnimationMaker<'a> {
     pub(crate) fn new(header: &'a Header, planned: &'a [PlannedOutput]) -> Self {
-        Self { header, planned, frames: planned.iter().map(|_| Vec::new()).collect(), resizer: Resizer::new() }
+        Self { header, planned, frames: planned.iter().map(|_| Vec::new()).collect(), resampler: Resampler::new() }
     }
 
     /// Takes the next frame, whole.
@@ -80,7 +80,7 @@ impl<'a> AnimationMaker<'a> {
             let picture = match planned.first {
                 Some(first) => {
                     let to = first.geometry.kept;
-                    resample(&mut self.resizer, &shown, first.part(), to, first.kernel).map_err(ImageError::resizer)?
+                    resample(&mut self.resampler, &shown, first.part(), to, first.kernel).map_err(ImageError::resizer)?
                 }
                 None => shown.into_owned(),
             };

@@ -24,12 +24,10 @@ use crate::alpha::pad;
 use crate::error::ImageError;
 use crate::light::Light;
 use crate::orient::Rect;
-use crate::picture::{Layout, Picture, Samples, Size};
+use crate::picture::{Picture, Samples, Size};
 use crate::plan::kept_part;
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4, U16, U16x2, U16x3, U16x4};
-use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use minilab_model::{Fit, Kernel, Resize};
+use minilab_resample::{Filter, Resampler, Task};
 
 /// What a resize does to an image of a given size, in whole pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,15 +155,15 @@ pub(crate) fn reach(kernel: Kernel, scale: f64) -> f64 {
     support * scale.max(1.0) + 1.0
 }
 
-/// The resizer's name for a kernel; `None` for the nearest pixel.
-fn filter(kernel: Kernel) -> Option<FilterType> {
+/// The resampler's name for a kernel.
+fn filter(kernel: Kernel) -> Filter {
     match kernel {
-        Kernel::Lanczos3 => Some(FilterType::Lanczos3),
-        Kernel::CatmullRom => Some(FilterType::CatmullRom),
-        Kernel::Mitchell => Some(FilterType::Mitchell),
-        Kernel::Linear => Some(FilterType::Bilinear),
-        Kernel::Box => Some(FilterType::Box),
-        Kernel::Nearest => None,
+        Kernel::Lanczos3 => Filter::Lanczos3,
+        Kernel::CatmullRom => Filter::CatmullRom,
+        Kernel::Mitchell => Filter::Mitchell,
+        Kernel::Linear => Filter::Linear,
+        Kernel::Box => Filter::Box,
+        Kernel::Nearest => Filter::Nearest,
     }
 }
 
@@ -173,49 +171,46 @@ fn filter(kernel: Kernel) -> Option<FilterType> {
 ///
 /// # Errors
 /// What the resizer says; it does so only when sizes are inconsistent.
-pub(crate) fn resample(resizer: &mut Resizer, picture: &Picture, part: Rect, to: Size, kernel: Kernel) -> Result<Picture, String> {
+pub(crate) fn resample(
+    resampler: &mut Resampler,
+    picture: &Picture,
+    part: Rect,
+    to: Size,
+    kernel: Kernel,
+) -> Result<Picture, String> {
     let whole = Rect { x: 0.0, y: 0.0, width: f64::from(picture.size.width), height: f64::from(picture.size.height) };
     if part == whole && to == picture.size {
         return Ok(picture.clone());
     }
     let part = clamped(part, whole);
-    let options = ResizeOptions::new()
-        .resize_alg(filter(kernel).map_or(ResizeAlg::Nearest, ResizeAlg::Convolution))
-        .crop(part.x, part.y, part.width, part.height)
-        .use_alpha(picture.layout.has_alpha());
-    let length = to.pixels() as usize * picture.layout.channels();
-    let from = picture.size;
+    let (layout, from) = (picture.layout, picture.size);
+    let task = Task {
+        from: (from.width, from.height),
+        part: (part.x, part.y, part.width, part.height),
+        to: (to.width, to.height),
+        channels: layout.channels(),
+        has_alpha: layout.has_alpha(),
+        filter: filter(kernel),
+    };
+    let length = to.pixels() as usize * layout.channels();
     let samples = match &picture.samples {
         Samples::Eight(samples) => {
-            let mut output = vec![0_u8; length];
-            let run = match picture.layout {
-                Layout::Grey => run::<U8>,
-                Layout::GreyAlpha => run::<U8x2>,
-                Layout::Rgb => run::<U8x3>,
-                Layout::Rgba | Layout::Cmyk => run::<U8x4>,
-            };
-            run(resizer, (from, samples), (to, &mut output), &options)?;
+            let mut output = vec![0; length];
+            resampler.eight(samples, &mut output, &task)?;
             Samples::Eight(output)
         }
         Samples::Sixteen(samples) => {
-            let mut output = vec![0_u16; length];
-            let run = match picture.layout {
-                Layout::Grey => run::<U16>,
-                Layout::GreyAlpha => run::<U16x2>,
-                Layout::Rgb => run::<U16x3>,
-                Layout::Rgba | Layout::Cmyk => run::<U16x4>,
-            };
-            let (from_bytes, to_bytes) = (bytemuck::cast_slice(samples), bytemuck::cast_slice_mut(&mut output));
-            run(resizer, (from, from_bytes), (to, to_bytes), &options)?;
+            let mut output = vec![0; length];
+            resampler.sixteen(samples, &mut output, &task)?;
             Samples::Sixteen(output)
         }
     };
-    Ok(Picture { size: to, layout: picture.layout, samples })
+    Ok(Picture { size: to, layout, samples })
 }
 
 /// Resizes every frame; what depends on pixels is decided by the first.
 pub(super) fn apply(frames: Vec<Picture>, options: &Resize) -> Result<Vec<Picture>, StepError> {
-    let mut resizer = Resizer::new();
+    let mut resampler = Resampler::new();
     let Some(size) = frames.first().map(|frame| frame.size) else { return Ok(frames) };
     let geometry = Geometry::new(size, options);
     let part = kept_part(&geometry, size.width.into(), size.height.into());
@@ -224,26 +219,13 @@ pub(super) fn apply(frames: Vec<Picture>, options: &Resize) -> Result<Vec<Pictur
     for frame in frames {
         let to_eight = matches!(frame.samples, Samples::Eight(_));
         let frame = light.map_or(frame.clone(), |light| light.decode(&frame));
-        let made = resample(&mut resizer, &frame, part, geometry.kept, options.kernel);
+        let made = resample(&mut resampler, &frame, part, geometry.kept, options.kernel);
         let made = made.map_err(|detail| StepError::Image(ImageError::resizer(detail)))?;
         let made = light.map_or(made.clone(), |light| light.encode(&made, to_eight));
         resized.push(pad(made, geometry.canvas, geometry.offset));
     }
     let kept = Geometry::kept_by_pixels(geometry.scaled, options);
     Ok(if needs_pixels(options) { saliency::cut(resized, kept, options.gravity) } else { resized })
-}
-
-/// Resizes pixels of one type. The resizer's own choice by a value would compile five further types, which takes longer
-/// than all the rest of this crate.
-fn run<P: PixelTrait>(
-    resizer: &mut Resizer,
-    (from_size, from): (Size, &[u8]),
-    (to_size, to): (Size, &mut [u8]),
-    options: &ResizeOptions,
-) -> Result<(), String> {
-    let from = TypedImageRef::<P>::from_buffer(from_size.width, from_size.height, from).map_err(|error| error.to_string())?;
-    let mut to = TypedImage::<P>::from_buffer(to_size.width, to_size.height, to).map_err(|error| error.to_string())?;
-    resizer.resize_typed(&from, &mut to, options).map_err(|error| error.to_string())
 }
 
 /// Rounding errors must not carry a part over the picture's edge; the resizer refuses that.

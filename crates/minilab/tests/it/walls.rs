@@ -9,7 +9,8 @@ use std::process::Command;
 const ALLOWED: [(&str, &[&str]); 10] = [
     ("minilab-model", &[]),
     ("minilab-jpeg", &[]),
-    ("minilab-imaging", &["minilab-jpeg", "minilab-model"]),
+    ("minilab-resample", &[]),
+    ("minilab-imaging", &["minilab-jpeg", "minilab-model", "minilab-resample", "minilab-webp"]),
     ("minilab-pipeline", &["minilab-imaging", "minilab-model"]),
     ("minilab-embedded", &["minilab-model", "minilab-pipeline"]),
     ("minilab-workers", &["minilab-imaging", "minilab-model", "minilab-pipeline"]),

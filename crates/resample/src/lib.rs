@@ -1,0 +1,140 @@
+//! Resampling of pixels: [`fast_image_resize`] for the layouts and depths that the engine has, behind two functions.
+//!
+//! A crate of its own because its kernels are generic: they are compiled where they are used, and take longer than all the
+//! rest of the engine. Here they are compiled once, and not again with every change of the engine.
+
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4, U16, U16x2, U16x3, U16x4};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions};
+
+/// A filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    /// Lanczos with three lobes.
+    Lanczos3,
+    /// Catmull and Rom's cubic.
+    CatmullRom,
+    /// Mitchell and Netravali's cubic.
+    Mitchell,
+    /// A triangle.
+    Linear,
+    /// The mean of the pixels under each new one.
+    Box,
+    /// The nearest pixel alone.
+    Nearest,
+}
+
+/// What of a picture is taken, and how.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Task {
+    /// Width and height of the picture in pixels.
+    pub from: (u32, u32),
+    /// The part of it that is taken: x, y, width and height in its pixels; fractions are allowed, and it lies inside.
+    pub part: (f64, f64, f64, f64),
+    /// Width and height of the result in pixels.
+    pub to: (u32, u32),
+    /// Channels of a pixel, 1 to 4, interleaved.
+    pub channels: usize,
+    /// Whether the last channel is alpha: the others are multiplied by it before and divided after.
+    pub has_alpha: bool,
+    /// The filter.
+    pub filter: Filter,
+}
+
+/// Does tasks; keeps its buffers between them.
+#[derive(Debug, Default)]
+pub struct Resampler(fast_image_resize::Resizer);
+
+impl Resampler {
+    /// A resampler without buffers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Resamples 8-bit samples into `to`, which has the length of the result.
+    ///
+    /// # Errors
+    /// When sizes do not fit together.
+    pub fn eight(&mut self, from: &[u8], to: &mut [u8], task: &Task) -> Result<(), String> {
+        match task.channels {
+            1 => self.run::<U8>(from, to, task),
+            2 => self.run::<U8x2>(from, to, task),
+            3 => self.run::<U8x3>(from, to, task),
+            4 => self.run::<U8x4>(from, to, task),
+            channels => Err(format!("pixels of {channels} channels")),
+        }
+    }
+
+    /// Resamples 16-bit samples; otherwise as [`eight`](Self::eight).
+    ///
+    /// # Errors
+    /// When sizes do not fit together.
+    pub fn sixteen(&mut self, from: &[u16], to: &mut [u16], task: &Task) -> Result<(), String> {
+        let (from, to) = (bytemuck::cast_slice(from), bytemuck::cast_slice_mut(to));
+        match task.channels {
+            1 => self.run::<U16>(from, to, task),
+            2 => self.run::<U16x2>(from, to, task),
+            3 => self.run::<U16x3>(from, to, task),
+            4 => self.run::<U16x4>(from, to, task),
+            channels => Err(format!("pixels of {channels} channels")),
+        }
+    }
+
+    /// The resizer's own choice of a type by a value would compile five further ones.
+    fn run<P: PixelTrait>(&mut self, from: &[u8], to: &mut [u8], task: &Task) -> Result<(), String> {
+        let (x, y, width, height) = task.part;
+        let algorithm = match task.filter {
+            Filter::Lanczos3 => ResizeAlg::Convolution(FilterType::Lanczos3),
+            Filter::CatmullRom => ResizeAlg::Convolution(FilterType::CatmullRom),
+            Filter::Mitchell => ResizeAlg::Convolution(FilterType::Mitchell),
+            Filter::Linear => ResizeAlg::Convolution(FilterType::Bilinear),
+            Filter::Box => ResizeAlg::Convolution(FilterType::Box),
+            Filter::Nearest => ResizeAlg::Nearest,
+        };
+        let options = ResizeOptions::new().resize_alg(algorithm).crop(x, y, width, height).use_alpha(task.has_alpha);
+        let from = TypedImageRef::<P>::from_buffer(task.from.0, task.from.1, from).map_err(|error| error.to_string())?;
+        let mut to = TypedImage::<P>::from_buffer(task.to.0, task.to.1, to).map_err(|error| error.to_string())?;
+        self.0.resize_typed(&from, &mut to, &options).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn task(channels: usize, has_alpha: bool) -> Task {
+        let (from, to) = ((4, 2), (2, 1));
+        Task { from, part: (0.0, 0.0, 4.0, 2.0), to, channels, has_alpha, filter: Filter::Box }
+    }
+
+    #[test]
+    fn boxes_are_averaged_in_every_layout() {
+        for channels in 1..=4 {
+            let (mut eight, mut sixteen) = (vec![0; 2 * channels], vec![0; 2 * channels]);
+            let mut resampler = Resampler::new();
+            resampler.eight(&vec![100; 8 * channels], &mut eight, &task(channels, false)).unwrap();
+            resampler.sixteen(&vec![50_000; 8 * channels], &mut sixteen, &task(channels, false)).unwrap();
+            assert!(eight.iter().all(|&value| value == 100), "{eight:?}");
+            assert!(sixteen.iter().all(|&value| value == 50_000), "{sixteen:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_clear_has_no_colour() {
+        let from = [200, 255, 0, 0, 10, 255, 10, 255].repeat(2);
+        let mut to = [0; 4];
+        Resampler::new().eight(&from, &mut to, &task(2, true)).unwrap();
+        assert_eq!(to, [200, 128, 10, 255]);
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_are_refused() {
+        let mut to = [0; 2];
+        assert!(Resampler::new().eight(&[0; 7], &mut to, &task(1, false)).is_err());
+        assert!(Resampler::new().eight(&[0; 8], &mut to, &task(5, false)).is_err());
+        let outside = Task { part: (2.0, 0.0, 4.0, 2.0), ..task(1, false) };
+        assert!(Resampler::new().eight(&[0; 8], &mut to, &outside).is_err());
+    }
+}
