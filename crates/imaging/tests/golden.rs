@@ -34,6 +34,11 @@ fn colour_steps_make_what_was_approved() {
 }
 
 #[test]
+fn frame_steps_make_what_was_approved() {
+    check_all(cases::FRAME_STEPS);
+}
+
+#[test]
 fn resizes_make_what_was_approved() {
     check_all(cases::RESIZES);
 }

@@ -15,7 +15,7 @@ pub struct Case {
 }
 
 /// Every table.
-pub const ALL: &[&[Case]] = &[COLOR_STEPS, RESIZES];
+pub const ALL: &[&[Case]] = &[COLOR_STEPS, FRAME_STEPS, RESIZES];
 
 const PHOTO: &str = "sources/photo.png";
 /// Red | green over blue | yellow, with a white F.
@@ -97,6 +97,34 @@ pub const COLOR_STEPS: &[Case] = &[
     exact("two-steps", QUADRANTS, r#"["negate", "circle"]"#),
 ];
 
+/// Changes of the frame, and filters over neighbouring pixels.
+pub const FRAME_STEPS: &[Case] = &[
+    exact("crop", PHOTO, r#"[{"crop": {"width": 30, "height": 24, "x": 20, "y": 10}}]"#),
+    exact("crop-south-east", QUADRANTS, r#"[{"crop": {"width": 40, "height": 30, "gravity": "south_east"}}]"#),
+    exact("crop-over-the-edge", QUADRANTS, r#"[{"crop": {"width": 40, "height": 30, "x": 50, "y": 30}}]"#),
+    exact("crop-attention", PHOTO, r#"[{"crop": {"width": 32, "height": 32, "gravity": "attention"}}]"#),
+    exact("crop-entropy", PHOTO, r#"[{"crop": {"width": 32, "height": 32, "gravity": "entropy"}}]"#),
+    exact("extend", QUADRANTS, r#"[{"extend": {"top": 2, "right": 4, "bottom": 8, "left": 16}}]"#),
+    exact("extend-color", GREY_ALPHA, r##"[{"extend": {"top": 5, "left": 5, "background": "#ff8000"}}]"##),
+    exact("extend-edge", PHOTO, r#"[{"crop": {"width": 40, "height": 30}}, {"extend": {"top": 9, "right": 9, "fill": "edge"}}]"#),
+    exact("extend-mirror", QUADRANTS, r#"[{"extend": {"top": 60, "right": 20, "left": 20, "fill": "mirror"}}]"#),
+    exact("trim", QUADRANTS, r##"[{"extend": {"top": 3, "right": 5, "left": 7, "background": "#f8f8f8"}}, {"trim": {}}]"##),
+    exact("trim-alpha", DISC, r#"[{"trim": {}}]"#),
+    exact("rotate-90", WIDE, r#"[{"rotate": {"degrees": 90}}]"#),
+    exact("rotate-180", QUADRANTS, r#"[{"rotate": {"degrees": 180}}]"#),
+    filtered("rotate-20", QUADRANTS, r#"[{"rotate": {"degrees": 20}}]"#),
+    filtered("rotate-color", PHOTO, r##"[{"resize": {"width": 40}}, {"rotate": {"degrees": -7.5, "background": "#204060"}}]"##),
+    exact("flip", QUADRANTS, r#"["flip"]"#),
+    exact("flop", QUADRANTS, r#"["flop"]"#),
+    filtered("blur", PHOTO, r#"[{"blur": {"sigma": 2}}]"#),
+    filtered("blur-wide", QUADRANTS, r#"[{"blur": {"sigma": 9}}]"#),
+    filtered("blur-alpha", DISC, r#"[{"blur": {"sigma": 4}}]"#),
+    filtered("blur-16-bits", WIDE, r#"[{"blur": {"sigma": 0.8}}]"#),
+    filtered("sharpen", PHOTO, r#"[{"sharpen": {}}]"#),
+    filtered("sharpen-much", QUADRANTS, r#"[{"blur": {"sigma": 1.5}}, {"sharpen": {"sigma": 2, "amount": 3}}]"#),
+    filtered("sharpen-threshold", PHOTO, r#"[{"resize": {"width": 60}}, {"sharpen": {"amount": 4, "threshold": 20}}]"#),
+];
+
 /// Resizes: kernels, light, fits, places.
 pub const RESIZES: &[Case] = &[
     filtered("resize-lanczos3", PHOTO, r#"[{"resize": {"width": 40}}]"#),
@@ -116,6 +144,12 @@ pub const RESIZES: &[Case] = &[
         PHOTO,
         r#"[{"resize": {"width": 30, "height": 40, "fit": "cover", "focus": {"x": 0.9, "y": 0.2}}}]"#,
     ),
+    filtered(
+        "resize-cover-attention",
+        PHOTO,
+        r#"[{"resize": {"width": 30, "height": 40, "fit": "cover", "gravity": "attention"}}]"#,
+    ),
+    filtered("resize-cover-entropy", PHOTO, r#"[{"resize": {"width": 30, "height": 40, "fit": "cover", "gravity": "entropy"}}]"#),
     filtered("resize-contain", QUADRANTS, r#"[{"resize": {"width": 40, "height": 40, "fit": "contain"}}]"#),
     filtered("resize-fill", QUADRANTS, r#"[{"resize": {"width": 20, "height": 40, "fit": "fill"}}]"#),
     filtered("resize-outside", PHOTO, r#"[{"resize": {"width": 30, "height": 30, "fit": "outside"}}]"#),
