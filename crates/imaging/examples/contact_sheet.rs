@@ -164,7 +164,7 @@ const PAGE: &str = r#"<!doctype html>
   body { margin: 0 auto; padding: 1rem 1.25rem 3rem; max-width: 1500px; font: 16px/1.45 system-ui, sans-serif; color: #222; background: #fff; }
   h1 { margin: .5rem 0; font-size: 1.5rem; }
   h2 { margin: 2rem 0 .75rem; padding-bottom: .25rem; border-bottom: 1px solid #ccc; font-size: 1.15rem; }
-  .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 270px), 1fr)); gap: 1.5rem 1.25rem; align-items: end; }
+  .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 270px), 1fr)); gap: 1.5rem 1.25rem; align-items: start; }
   figure { margin: 0; }
   img { display: block; max-width: 100%; height: auto;
         background: repeating-conic-gradient(#ddd 0 25%, #fff 0 50%) 0 0 / 16px 16px; }

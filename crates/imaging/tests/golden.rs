@@ -103,7 +103,7 @@ fn compared(case: &Case, approved: &Image, found: &Image, made: &[u8]) -> Result
     let wrong = |what: String| {
         fs::create_dir_all(target()).unwrap();
         fs::write(&report, made).unwrap();
-        Err(format!("{}: {what}; see {}", case.name, report.display()))
+        Err(format!("{}: {what}; what was made is in {}", case.name, report.display()))
     };
     if approved.kind() != found.kind() {
         return wrong(format!("it is {}, approved is {}", found.kind(), approved.kind()));
@@ -117,7 +117,10 @@ fn compared(case: &Case, approved: &Image, found: &Image, made: &[u8]) -> Result
     fs::write(&map, difference.picture().smallest_png()).unwrap();
     let Difference { largest, at: (x, y), mean, .. } = &difference;
     let allowed = format!("allowed are {} and {}", case.largest, case.mean);
-    wrong(format!("ΔE00 is {largest:.2} at ({x}, {y}) and {mean:.3} in the mean; {allowed}; see {}", map.display()))
+    wrong(format!(
+        "ΔE00 is {largest:.2} at ({x}, {y}) and {mean:.3} in the mean; {allowed}; where it differs is in {}",
+        map.display()
+    ))
 }
 
 fn read(source: &str) -> Vec<u8> {
