@@ -92,6 +92,8 @@ mod tests {
     fn the_order_is_brightness_contrast_saturation_hue() {
         // 60, 120, 240 × 0.5, then twice as far from the middle: 0, 0, 112.5; then grey of 0.072 × 112.5.
         check([0.5, 2.0, 0.0, 0.0], [60, 120, 240], [8, 8, 8]);
+        // Red cannot be more saturated, and is cut off before its hue turns: 0.356 × 255 of green.
+        check([1.0, 1.0, 3.0, 90.0], [255, 0, 0], [0, 91, 0]);
     }
 
     #[test]
