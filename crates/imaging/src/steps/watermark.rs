@@ -12,7 +12,8 @@ use minilab_model::{Kernel, Watermark};
 ///
 /// With a scale the mark is as wide as that says, or less where it would be higher than the image. Without, it has its own size,
 /// and is shrunk where it does not fit between margins on all sides. An image is resampled, a text set smaller. Where a margin
-/// leaves no place for the mark, the margin gives way. Tiles are a margin apart; one of them lies where the gravity says.
+/// leaves no place for the mark, the margin gives way. The place of a text is that of its ink; its lines are set left, right or
+/// in the middle as the gravity says. Tiles are a margin apart; one of them lies where the gravity says.
 ///
 /// # Errors
 /// The overlay is not there, or the font lacks a character.
