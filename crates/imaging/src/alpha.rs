@@ -77,7 +77,8 @@ pub(crate) fn pad(picture: Picture, canvas: Size, offset: (u32, u32)) -> Picture
     Picture { size: canvas, layout: picture.layout, samples }
 }
 
-fn with_alpha(picture: Picture) -> Picture {
+/// The picture with an alpha channel, opaque where it had none; inks stay as they are.
+pub(crate) fn with_alpha(picture: Picture) -> Picture {
     match picture.layout {
         Layout::Grey => picture.map_pixels(Layout::GreyAlpha, |pixel| [pixel[0], u8::MAX], |pixel| [pixel[0], u16::MAX]),
         Layout::Rgb => picture.map_pixels(

@@ -275,10 +275,11 @@ fn planned(target: Target, steps: &[Step], basis: Basis, header: &Header) -> Pla
     let mut largest = scaled;
     let mut size = start;
     for step in &steps[steps_done..] {
-        size = steps::largest(step, size);
-        if size.pixels() > largest.pixels() {
-            largest = size;
+        let during = steps::largest(step, size);
+        if during.pixels() > largest.pixels() {
+            largest = during;
         }
+        size = steps::after(step, size);
     }
     PlannedOutput { target, first, steps_done, from: From::Base, is_parent: false, basis, largest }
 }

@@ -128,6 +128,7 @@ fn render_all(source: &[u8], variants: &[VariantSpec], options: &RenderOptions<'
         source,
         header: &header,
         variants,
+        limits: &options.limits.output,
         steps: StepContext { overlays: &overlays, deadline },
         colors: Colors::new(header.color_space, profile, &mut warnings),
         outputs: variants.iter().map(|_| None).collect(),
@@ -175,6 +176,7 @@ struct Finisher<'a> {
     source: &'a [u8],
     header: &'a Header,
     variants: &'a [VariantSpec],
+    limits: &'a OutputLimits,
     steps: StepContext<'a>,
     colors: Colors,
     outputs: Vec<Option<Output>>,
@@ -208,6 +210,10 @@ impl Finisher<'_> {
             frames = steps::saliency::cut(frames, size, gravity);
         }
         for step in &variant.steps[planned.steps_done..] {
+            // The plan knows the shape of the source; a trim gives others, which a resize can make longer.
+            if let Some(frame) = frames.first() {
+                check_size(variant, steps::largest(step, frame.size), self.limits)?;
+            }
             frames = steps::apply(step, frames, &self.steps).map_err(|error| failed(variant, step, error))?;
         }
         Ok(frames)
@@ -248,13 +254,17 @@ fn whole_header(source: &[u8], options: &RenderOptions<'_>) -> Result<Header, Im
 fn check_outputs(plan: &Plan, variants: &[VariantSpec], limits: &OutputLimits) -> Result<(), ImageError> {
     for output in plan.outputs.iter().chain(&plan.animations) {
         let Target::Variant(index) = output.target else { continue };
-        let size = output.largest;
-        let side = u64::from(size.width.max(size.height));
-        let bounds = [(SIDE, side, u64::from(limits.side)), ("pixels", size.pixels(), limits.pixels)];
-        for (what, actual, limit) in bounds {
-            if actual > limit {
-                return Err(ImageError::OutputLimitExceeded { variant: variants[index].name.clone(), what, actual, limit });
-            }
+        check_size(&variants[index], output.largest, limits)?;
+    }
+    Ok(())
+}
+
+fn check_size(variant: &VariantSpec, size: Size, limits: &OutputLimits) -> Result<(), ImageError> {
+    let side = u64::from(size.width.max(size.height));
+    let bounds = [(SIDE, side, u64::from(limits.side)), ("pixels", size.pixels(), limits.pixels)];
+    for (what, actual, limit) in bounds {
+        if actual > limit {
+            return Err(ImageError::OutputLimitExceeded { variant: variant.name.clone(), what, actual, limit });
         }
     }
     Ok(())

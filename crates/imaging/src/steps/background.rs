@@ -1,9 +1,9 @@
 use super::StepError;
+use crate::alpha::flatten;
 use crate::picture::Picture;
 use minilab_model::Background;
 
-/// Lays the picture on a colour.
+/// Lays the picture on a colour; it has no alpha afterwards. Grey becomes RGB on a background that is not grey.
 pub(super) fn apply(picture: Picture, options: &Background) -> Result<Picture, StepError> {
-    let _ = options;
-    Ok(picture)
+    Ok(flatten(picture, options.color))
 }

@@ -5,10 +5,15 @@ mod adjust;
 mod background;
 mod blur;
 mod circle;
+mod compose;
 pub(crate) mod crop;
 mod extend;
+mod fill;
+mod float;
 mod gamma;
+mod gaussian;
 mod grayscale;
+mod mask;
 mod mirror;
 mod negate;
 pub(crate) mod resize;
@@ -17,9 +22,11 @@ mod round_corners;
 pub(crate) mod saliency;
 mod sepia;
 mod sharpen;
+mod text;
 mod threshold;
 mod tint;
 mod trim;
+mod values;
 mod watermark;
 
 use crate::error::ImageError;
@@ -47,11 +54,11 @@ pub(crate) fn apply(step: &Step, frames: Vec<Picture>, context: &StepContext<'_>
         Step::Trim(options) => trim::apply(frames, options),
         Step::Watermark(options) => watermark::apply(frames, options, context),
         Step::Extend(options) => each(frames, context, |frame| extend::apply(frame, options)),
-        Step::Rotate(options) => each(frames, context, |frame| rotate::apply(frame, options)),
+        Step::Rotate(options) => each(frames, context, |frame| rotate::apply(frame, options, context.deadline)),
         Step::Flip => each(frames, context, |frame| Ok(mirror::flip(frame))),
         Step::Flop => each(frames, context, |frame| Ok(mirror::flop(frame))),
-        Step::Blur(options) => each(frames, context, |frame| blur::apply(frame, options)),
-        Step::Sharpen(options) => each(frames, context, |frame| sharpen::apply(frame, options)),
+        Step::Blur(options) => each(frames, context, |frame| blur::apply(frame, options, context.deadline)),
+        Step::Sharpen(options) => each(frames, context, |frame| sharpen::apply(frame, options, context.deadline)),
         Step::Grayscale => each(frames, context, |frame| Ok(grayscale::apply(frame))),
         Step::Sepia(options) => each(frames, context, |frame| sepia::apply(frame, options)),
         Step::Adjust(options) => each(frames, context, |frame| adjust::apply(frame, options)),
@@ -79,10 +86,25 @@ fn each(
     frames.into_iter().map(change).collect()
 }
 
-/// The largest size that an image of `size` can have after a step.
+/// The largest picture that is made on the way through a step of an image of `size`, or of any smaller one of its shape.
 pub(crate) fn largest(step: &Step, size: Size) -> Size {
     match step {
+        // Where it takes pixels to know what is kept, all of the scaled image is made first.
         Step::Resize(resize) => resize::Geometry::new(size, resize).canvas,
+        _ => after(step, size),
+    }
+}
+
+/// The largest size that an image of `size` can have behind a step.
+pub(crate) fn after(step: &Step, size: Size) -> Size {
+    match step {
+        Step::Resize(resize) if resize::needs_pixels(resize) => {
+            resize::Geometry::kept_by_pixels(resize::Geometry::new(size, resize).scaled, resize)
+        }
+        Step::Resize(resize) => resize::Geometry::new(size, resize).canvas,
+        Step::Crop(crop) => crop::kept_size(size, crop),
+        Step::Extend(extend) => extend::extended_size(size, extend),
+        Step::Rotate(rotate) => rotate::rotated_size(size, rotate.degrees.get()),
         _ => size,
     }
 }
