@@ -165,3 +165,88 @@ fn u32_be(file: &[u8], at: usize) -> Option<u32> {
 fn array<const N: usize>(file: &[u8], at: usize) -> Option<[u8; N]> {
     file.get(at..at.checked_add(N)?)?.try_into().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(file: &[u8], format: Format, expected: Option<(u32, u64, Option<u32>)>) {
+        let expected = expected.map(|(frames, duration_ms, plays)| AnimationFacts { frames, duration_ms, plays });
+        assert_eq!(walk(file, format).animation, expected, "{format:?}");
+    }
+
+    /// A GIF of 1 × 1 pixels with a frame for each delay, in hundredths of a second.
+    fn gif_of(before: &[u8], delays: &[u16]) -> Vec<u8> {
+        let mut file = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0".to_vec();
+        file.extend_from_slice(before);
+        for delay in delays {
+            file.extend_from_slice(b"\x21\xf9\x04\0");
+            file.extend_from_slice(&delay.to_le_bytes());
+            file.extend_from_slice(b"\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0");
+        }
+        file.push(b';');
+        file
+    }
+
+    fn loops(repeats: u16) -> Vec<u8> {
+        [b"\x21\xff\x0bNETSCAPE2.0\x03\x01".as_slice(), &repeats.to_le_bytes(), b"\0"].concat()
+    }
+
+    #[test]
+    fn gif_frames_are_counted() {
+        check(&gif_of(&loops(0), &[10, 20, 1, 0]), Format::Gif, Some((4, 500, None)));
+        check(&gif_of(&loops(2), &[10, 20]), Format::Gif, Some((2, 300, Some(3))));
+        check(&gif_of(b"", &[10, 20]), Format::Gif, Some((2, 300, Some(1))));
+        check(&gif_of(&loops(0), &[10]), Format::Gif, None);
+        // Cut off inside the third frame's pixels.
+        let whole = gif_of(b"", &[10, 20, 30]);
+        check(&whole[..whole.len() - 4], Format::Gif, Some((3, 600, Some(1))));
+        check(b"GIF89a", Format::Gif, None);
+    }
+
+    #[test]
+    fn gif_keeps_xmp_as_it_is() {
+        let packet = b"<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"/>";
+        let trailer: Vec<u8> = [1].into_iter().chain((0..=255).rev()).chain([0]).collect();
+        let block = [b"\x21\xff\x0bXMP DataXMP".as_slice(), packet, &trailer].concat();
+        for file in [gif_of(&block, &[10]), gif_of(&[loops(0), block.clone()].concat(), &[10, 20])] {
+            let found = walk(&file, Format::Gif).xmp.map(|block| file[block.range].to_vec());
+            assert_eq!(found.as_deref(), Some(packet.as_slice()));
+        }
+    }
+
+    fn png_of(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+        let chunk =
+            |&(kind, body): &(&[u8; 4], &[u8])| [&(body.len() as u32).to_be_bytes(), kind.as_slice(), body, &[0; 4]].concat();
+        [b"\x89PNG\r\n\x1a\n".to_vec(), chunks.iter().flat_map(chunk).collect()].concat()
+    }
+
+    #[test]
+    fn apng_frames_are_counted() {
+        let control = |above: u16, below: u16| [&[0; 20][..], &above.to_be_bytes(), &below.to_be_bytes(), &[0, 0]].concat();
+        let (tenth, hundredth) = (control(1, 10), control(5, 0));
+        let animation = |plays: u32| [5_u32.to_be_bytes(), plays.to_be_bytes()].concat();
+        let frames: [(&[u8; 4], &[u8]); 4] = [(b"IDAT", b"x"), (b"fcTL", &tenth), (b"fcTL", &hundredth), (b"IEND", b"")];
+        for (plays, expected) in [(0, None), (7, Some(7))] {
+            let control = animation(plays);
+            let moving = [&[(b"IHDR", &[0; 13][..]), (b"acTL", &control[..])][..], &frames].concat();
+            check(&png_of(&moving), Format::Png, Some((2, 150, expected)));
+        }
+        check(&png_of(&frames), Format::Png, None);
+        check(&png_of(&[(b"acTL", b"short")]), Format::Png, None);
+    }
+
+    #[test]
+    fn webp_frames_are_counted() {
+        let chunk = |kind: &[u8; 4], body: &[u8]| [kind.as_slice(), &(body.len() as u32).to_le_bytes(), body].concat();
+        let frame = chunk(b"ANMF", &[&[0; 12][..], &[100, 1, 0], &[0]].concat());
+        let file = |loops: u8| {
+            let body = [chunk(b"VP8X", &[0; 10]), chunk(b"ANIM", &[0, 0, 0, 0, loops, 0]), frame.repeat(3)].concat();
+            [b"RIFF\0\0\0\0WEBP".to_vec(), body].concat()
+        };
+        check(&file(0), Format::Webp, Some((3, 3 * 356, None)));
+        check(&file(2), Format::Webp, Some((3, 3 * 356, Some(2))));
+        let still = [b"RIFF\0\0\0\0WEBP".to_vec(), chunk(b"VP8 ", &[0; 10])].concat();
+        check(&still, Format::Webp, None);
+    }
+}

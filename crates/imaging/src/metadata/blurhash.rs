@@ -76,10 +76,20 @@ mod tests {
     use super::super::fields::tests::small;
     use super::*;
 
-    /// Expected texts computed with the Python package `blurhash-python` of the algorithm's authors.
+    /// Expected texts computed with the Python package `blurhash` 1.1.5 (halcy), which follows the same description.
     #[test]
     fn it_is_the_hash_that_others_compute() {
         let check = |picture: Small, expected: &str| assert_eq!(hash(&picture).as_deref(), Some(expected));
-        check(small(40, 30, |_, _| [255, 255, 255, 255]), "");
+        check(small(40, 30, |_, _| [255, 255, 255, 255]), "LATSUA_3fQ_3~qj[fQj[fQfQfQfQ");
+        check(small(40, 30, |x, y| [x as u8 * 6, y as u8 * 8, 128, 255]), "LqG91]2swxX8l}WWjtf7gJfjfQfj");
+        let waves = |x: usize, y: usize| [((x * x * 7 + y * 13) % 256) as u8, (y * y % 256) as u8, (x * y % 256) as u8, 255];
+        check(small(20, 31, waves), "TIG@[TxhN.ujWCSRD6WIFNv}F4n_");
+    }
+
+    #[test]
+    fn what_is_hidden_under_transparency_does_not_show() {
+        let hidden = small(8, 8, |_, _| [0, 255, 0, 0]);
+        let white = small(8, 8, |_, _| [255; 4]);
+        assert_eq!(hash(&hidden), hash(&white));
     }
 }

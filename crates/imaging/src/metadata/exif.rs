@@ -286,3 +286,117 @@ fn utf_16(bytes: &[u8], little: bool) -> String {
     let units = pairs.iter().map(unit).take_while(|&unit| unit != 0).take(2 * LONG_TEXT);
     char::decode_utf16(units).map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tiff::tests::{Given, block};
+    use super::*;
+
+    fn check(block: &[u8], record_gps: bool, expected: Json, expected_warnings: &[&str]) {
+        let mut warnings = Vec::new();
+        assert_eq!(json!(fields(block, record_gps, &mut warnings)), expected);
+        assert_eq!(warnings, expected_warnings);
+    }
+
+    fn check_photo(entry: Given<'_>, expected: Json) {
+        check(&block(&[], &[entry], &[]), false, expected, &[]);
+    }
+
+    #[test]
+    fn enumerations_become_words() {
+        for (tag, value, expected) in [
+            (0x8822, 3, json!({"exposure_program": "aperture_priority"})),
+            (0x9207, 5, json!({"metering_mode": "pattern"})),
+            (0x9207, 77, json!({})),
+            (0x9209, 0x19, json!({"flash": "fired"})),
+            (0x9209, 0x10, json!({"flash": "not_fired"})),
+            (0x9209, 0x20, json!({"flash": "absent"})),
+            (0xa001, 1, json!({"color_space": "srgb"})),
+            (0xa403, 1, json!({"white_balance": "manual"})),
+            (0xa406, 3, json!({"scene_capture_type": "night"})),
+            (0xa405, 0, json!({})),
+            (0xa405, 52, json!({"focal_length_35mm_mm": 52})),
+        ] {
+            check_photo((tag, 3, 1, &[value, 0]), expected);
+        }
+    }
+
+    #[test]
+    fn comments_are_decoded_by_their_encoding() {
+        let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let swapped = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+        let check = |encoding: &[u8], comment: &[u8], expected: Json| {
+            let value = [encoding, comment].concat();
+            check_photo((tag::USER_COMMENT, 7, value.len() as u32, &value), expected);
+        };
+        let hello = json!({"user_comment": "hello"});
+        check(b"ASCII\0\0\0", b"hello\0\0  ", hello.clone());
+        check(b"UNICODE\0", &utf_16("hello"), hello.clone());
+        check(b"UNICODE\0", &swapped("hello"), hello.clone());
+        check(
+            b"UNICODE\0",
+            &[b"\xfe\xff".to_vec(), swapped("h\u{e9}llo \u{1f600}")].concat(),
+            json!({"user_comment": "h\u{e9}llo \u{1f600}"}),
+        );
+        check(&[0; 8], b"hell\xf6", json!({"user_comment": "hell\u{f6}"}));
+        check(b"JIS\0\0\0\0\0", b"\x1b$B", json!({}));
+        check(b"", b"no encoding at all", json!({"user_comment": "no encoding at all"}));
+        check(b"ASCII\0\0\0", &[0; 40], json!({}));
+        check(b"short", b"", json!({}));
+    }
+
+    #[test]
+    fn texts_are_cleaned_and_cut_off() {
+        let check = |text: &[u8], expected: Json| {
+            check(&block(&[(tag::ARTIST, 2, text.len() as u32, text)], &[], &[]), false, expected, &[])
+        };
+        check(b"  Ann\x07 B.  \0junk", json!({"artist": "Ann B."}));
+        check(b"\xa9 Ann\0", json!({"artist": "\u{a9} Ann"}));
+        check(&[b'x'; 3000], json!({"artist": "x".repeat(SHORT_TEXT)}));
+        check(b"        \0", json!({}));
+    }
+
+    #[test]
+    fn high_sensitivities_stand_in_a_wider_field() {
+        let entries: [Given<'_>; 2] = [(tag::SENSITIVITY, 3, 1, &[0xff, 0xff]), (0x8832, 4, 1, &[0x00, 0x90, 0x01, 0])];
+        check(&block(&[], &entries, &[]), false, json!({"iso": 102_400}), &[]);
+    }
+
+    #[test]
+    fn the_place_is_recorded_only_when_asked() {
+        let rational = |values: &[u32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+        let (latitude, longitude) = (rational(&[33, 1, 30, 1, 0, 1]), rational(&[70, 1, 1800, 100, 0, 1]));
+        let (altitude, direction, time) = (rational(&[125, 10]), rational(&[35_925, 100]), rational(&[6, 1, 5, 1, 4, 1]));
+        let gps: [Given<'_>; 9] = [
+            (1, 2, 2, b"S\0"),
+            (2, 5, 3, &latitude),
+            (3, 2, 2, b"W\0"),
+            (4, 5, 3, &longitude),
+            (5, 1, 1, &[1]),
+            (6, 5, 1, &altitude),
+            (7, 5, 3, &time),
+            (0x11, 5, 1, &direction),
+            (0x1d, 2, 11, b"2024:06:01\0"),
+        ];
+        let expected = json!({
+            "gps_latitude": -33.5, "gps_longitude": -70.3, "gps_altitude_m": -12.5, "gps_direction_deg": 359.25,
+            "gps_taken_at": "2024-06-01T06:05:04Z",
+        });
+        check(&block(&[], &[], &gps), true, expected, &[]);
+        check(&block(&[], &[], &gps), false, json!({}), &[]);
+        let nowhere: [Given<'_>; 2] = [(1, 2, 2, b"N\0"), (2, 5, 3, &rational(&[91, 1, 0, 1, 0, 1]))];
+        check(&block(&[], &[], &nowhere), true, json!({}), &[]);
+    }
+
+    #[test]
+    fn hostile_blocks_end_soon() {
+        check(b"", false, json!({}), &["the EXIF block cannot be read: it does not begin as a TIFF structure does"]);
+        // The first directory as its own EXIF directory.
+        let looped = [b"II*\0\x08\0\0\0\x01\0".as_slice(), &0x8769_u16.to_le_bytes(), &[4, 0, 1, 0, 0, 0, 8, 0, 0, 0]].concat();
+        check(&looped, false, json!({}), &[]);
+        let many = [b"II*\0\x08\0\0\0\xff\xff".as_slice(), &[0xff; 1 << 20]].concat();
+        let mut warnings = Vec::new();
+        assert!(fields(&many, true, &mut warnings).is_empty());
+        assert!(warnings.len() == 1 && warnings[0].len() < 300, "{warnings:?}");
+    }
+}

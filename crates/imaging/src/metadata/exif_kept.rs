@@ -166,3 +166,75 @@ fn write(mut image: Vec<Written<'_>>, photo: Vec<Written<'_>>, little: bool) -> 
     }
     block
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::exif::fields;
+    use super::super::tiff::tests::{Given, block};
+    use super::*;
+    use serde_json::{Value as Json, json};
+
+    fn check(block: Option<Vec<u8>>, expected: Json) {
+        let mut warnings = Vec::new();
+        let found = block.map(|block| (fields(&block, true, &mut warnings), super::super::exif::orientation(&block)));
+        let found = found.map(|(fields, orientation)| json!([fields, orientation.map(|orientation| orientation.value())]));
+        assert_eq!(found.unwrap_or_default(), expected);
+        assert_eq!(warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn place_note_and_size_go_and_the_rest_stays() {
+        let image: [Given<'_>; 5] = [
+            (0x0100, 4, 1, &[9, 0, 0, 0]),
+            (0x010f, 2, 8, b"Minilab\0"),
+            (0x0112, 3, 1, &[6, 0]),
+            (0x0111, 4, 1, &[9, 0, 0, 0]),
+            (0x8298, 2, 4, b"CC0\0"),
+        ];
+        let photo: [Given<'_>; 5] = [
+            (0x829d, 5, 1, &[28, 0, 0, 0, 10, 0, 0, 0]),
+            (0x927c, 7, 30, b"the maker's note: 51 N, 0 W  ."),
+            (0xa001, 3, 1, &[0xff, 0xff]),
+            (0xa002, 4, 1, &[9, 0, 0, 0]),
+            (0xa434, 2, 5, b"Lens\0"),
+        ];
+        let gps: [Given<'_>; 2] = [(1, 2, 2, b"N\0"), (2, 5, 1, &[51, 0, 0, 0, 1, 0, 0, 0])];
+        let block = block(&image, &photo, &gps);
+        let kept_block = kept(&block, 1, true).unwrap();
+        for gone in [b"maker".as_slice(), &[51, 0, 0, 0], &[0x25, 0x88]] {
+            assert!(block.windows(gone.len()).any(|window| window == gone));
+            assert!(!kept_block.windows(gone.len()).any(|window| window == gone), "{gone:?}");
+        }
+        let expected = |color_space| json!({"camera_make": "Minilab", "copyright": "CC0", "f_number": 2.8, "lens_model": "Lens", "color_space": color_space});
+        check(Some(kept_block), json!([expected("srgb"), 1]));
+        check(kept(&block, 6, false), json!([expected("uncalibrated"), 6]));
+    }
+
+    #[test]
+    fn blocks_fit_into_a_segment() {
+        let (large, small) = (vec![b'x'; 60_000], vec![b'y'; 6000]);
+        let image: [Given<'_>; 3] = [(0x010e, 2, 60_000, &large), (0x010f, 2, 6000, &small), (0x8298, 2, 4, b"CC0\0")];
+        let found = kept(&block(&image, &[], &[]), 1, true).unwrap();
+        assert!(found.len() < 7000);
+        check(Some(found), json!([{"camera_make": "y".repeat(200), "copyright": "CC0"}, 1]));
+        // The same value a thousand times, by tags of which most are not kept.
+        let photo: Vec<Given<'_>> = (0..900).map(|index| (0xb000 + index, 2, 6000, &small[..])).collect();
+        assert!(kept(&block(&[], &photo, &[]), 1, true).unwrap().len() <= MAX_BYTES);
+        let photo: Vec<Given<'_>> = (0..900).map(|index| (0xb000 + index, 2, 60, &small[..60])).collect();
+        let found = kept(&block(&[], &photo, &[]), 1, true).unwrap();
+        assert!((60_000..=MAX_BYTES).contains(&found.len()), "{}", found.len());
+        let doubled: [Given<'_>; 2] = [(0x8298, 2, 4, b"CC0\0"); 2];
+        assert_eq!(kept(&block(&doubled, &[], &[]), 1, true), kept(&block(&doubled[..1], &[], &[]), 1, true));
+    }
+
+    #[test]
+    fn who_and_whose_make_a_small_block() {
+        check(copyright(Some("Ann"), Some("\u{a9} 2024 Ann")), json!([{"artist": "Ann", "copyright": "\u{a9} 2024 Ann"}, null]));
+        check(copyright(None, Some("CC0")), json!([{"copyright": "CC0"}, null]));
+        check(copyright(None, None), Json::Null);
+        check(kept(b"nonsense", 1, true), Json::Null);
+        check(kept(&block(&[], &[], &[]), 1, true), Json::Null);
+        check(kept(&block(&[], &[], &[]), 6, true), json!([{}, 6]));
+    }
+}

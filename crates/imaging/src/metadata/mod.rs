@@ -127,3 +127,54 @@ fn tiff_entry<'a>(source: &'a [u8], header: &Header, tag: u16) -> Option<&'a [u8
     let entry = tiff.entries(tiff.first()).filter_map(Result::ok).find(|entry| entry.tag == tag)?;
     (entry.bytes.len() <= xmp::MAX_BYTES).then_some(entry.bytes)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use minilab_model::{ColorSpace, DecodeLimits, KeyTemplate};
+
+    /// The attachments of a variant, their EXIF and XMP as they are recorded.
+    fn check(source: &[u8], policy: MetadataPolicy, auto_orient: bool, expected: Json) {
+        let header = crate::read_header(source, &DecodeLimits::default()).unwrap();
+        let key: KeyTemplate = "{stem}.jpg".to_owned().try_into().unwrap();
+        let variant = VariantSpec { metadata: policy, auto_orient, ..VariantSpec::new("test", key) };
+        let attached = attachments(source, &header, &variant, &Colors::new(ColorSpace::Rgb, None, &mut Vec::new()));
+        let mut warnings = Vec::new();
+        let exif = attached.exif.as_deref().map(|block| exif::fields(block, true, &mut warnings));
+        let turned = attached.exif.as_deref().and_then(exif::orientation).map(|orientation| orientation.value());
+        let xmp = attached.xmp.as_deref().map(|packet| xmp::fields(packet, &mut warnings));
+        assert_eq!(serde_json::json!({"exif": exif, "orientation": turned, "xmp": xmp}), expected, "{policy:?}");
+        assert_eq!(warnings, Vec::<String>::new());
+    }
+
+    /// A JPEG of one pixel, turned, with EXIF if asked for and XMP.
+    fn jpeg(image: &[tiff::tests::Given<'_>]) -> Vec<u8> {
+        let packet = "<x><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description \
+            xmlns:dc='http://purl.org/dc/elements/1.1/' xmlns:exif='http://ns.adobe.com/exif/1.0/' dc:creator='Ann' dc:rights='Hers' \
+            exif:GPSLatitude='51,28N'/></rdf:RDF></x>";
+        let exif = [b"Exif\0\0".to_vec(), tiff::tests::block(image, &[], &[])].concat();
+        let xmp = [b"http://ns.adobe.com/xap/1.0/\0", packet.as_bytes()].concat();
+        let segment = |body: Vec<u8>| [&[0xff, 0xe1][..], &(body.len() as u16 + 2).to_be_bytes(), &body].concat();
+        let frame = b"\xff\xc0\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0\xff\xda\0\x08\x01\x01\0\0\x3f\0";
+        [&[0xff, 0xd8][..], &segment(exif), &segment(xmp), frame].concat()
+    }
+
+    #[test]
+    fn variants_get_what_their_policy_says() {
+        use serde_json::json;
+        let file = jpeg(&[(0x0112, 3, 1, &[6, 0]), (0x0131, 2, 5, b"soft\0"), (0x8298, 2, 5, b"Mine\0")]);
+        check(&file, MetadataPolicy::Strip, true, json!({"exif": null, "orientation": null, "xmp": null}));
+        // What EXIF leaves open, XMP says.
+        let copyright = json!({"exif": {"artist": "Ann", "copyright": "Mine"}, "orientation": null, "xmp": null});
+        check(&file, MetadataPolicy::Copyright, true, copyright);
+        let kept = |orientation: u8| {
+            json!({
+                "exif": {"software": "soft", "copyright": "Mine"}, "orientation": orientation,
+                "xmp": {"creator": ["Ann"], "rights": "Hers"},
+            })
+        };
+        check(&file, MetadataPolicy::Keep, true, kept(1));
+        check(&file, MetadataPolicy::Keep, false, kept(6));
+    }
+}

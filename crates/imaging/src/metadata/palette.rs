@@ -21,7 +21,7 @@ const SEEN: u8 = 32;
 type Lab = [f64; 3];
 
 /// Up to six colours and the share of the visible pixels that each stands for, the most frequent first. Clusters of k-means in
-/// Oklab, which begin with the colours that lie farthest apart; the same picture gives the same colours.
+/// Oklab, which begin with colours that lie far apart; the same picture gives the same colours.
 pub(crate) fn palette(small: &Small) -> Vec<PaletteColor> {
     let points = points(small);
     let Some(mut centers) = seeds(&points) else { return Vec::new() };
@@ -56,7 +56,8 @@ fn points(small: &Small) -> Vec<(Lab, f64)> {
     cells.into_values().map(|(sum, total)| (oklab(sum.map(|sum| sum / total)), total)).collect()
 }
 
-/// The average, and then again and again the point that is farthest from all there are, weighted by how much it stands for.
+/// The most frequent point, and then again and again the one that is farthest from all there are, weighted by how much it
+/// stands for.
 fn seeds(points: &[(Lab, f64)]) -> Option<Vec<Lab>> {
     let mut nearest = vec![f64::INFINITY; points.len()];
     let (first, _) = points.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
@@ -145,4 +146,51 @@ fn color([lightness, a, b]: Lab) -> Color {
     ];
     let [red, green, blue] = light.map(|light| (light_to_srgb(light.clamp(0.0, 1.0)) * 255.0).round() as u8);
     Color { red, green, blue }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fields::tests::small;
+    use super::*;
+
+    fn check(small: &Small, expected: &[([u8; 3], f64)]) {
+        let found = palette(small);
+        let expected: Vec<PaletteColor> =
+            expected.iter().map(|&([red, green, blue], share)| PaletteColor { color: Color { red, green, blue }, share }).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn flat_colours_are_found_with_their_shares() {
+        let flag = |x: usize, _| match x {
+            0..5 => [220, 30, 30, 255],
+            5..8 => [30, 60, 220, 255],
+            _ => [255, 255, 255, 255],
+        };
+        check(&small(10, 10, flag), &[([220, 30, 30], 0.5), ([30, 60, 220], 0.3), ([255, 255, 255], 0.2)]);
+    }
+
+    #[test]
+    fn a_small_striking_colour_is_seen_and_a_speck_is_not() {
+        let grey = |x: usize, y: usize| [(100 + x % 8) as u8, (100 + y % 8) as u8, 104, 255];
+        let dotted = |red: usize| move |x: usize, y: usize| if y * 50 + x < red { [250, 0, 0, 255] } else { grey(x, y) };
+        let found = palette(&small(50, 50, dotted(50)));
+        assert_eq!((found.len(), found[1].color), (2, Color { red: 250, green: 0, blue: 0 }));
+        assert_eq!(palette(&small(50, 50, dotted(5))).len(), 1);
+    }
+
+    #[test]
+    fn what_is_transparent_has_no_colour() {
+        check(&small(4, 4, |_, _| [0, 255, 0, 0]), &[]);
+        check(&small(4, 4, |x, _| if x == 0 { [0, 0, 255, 255] } else { [0, 255, 0, 0] }), &[([0, 0, 255], 1.0)]);
+    }
+
+    #[test]
+    fn no_more_than_six_are_given() {
+        let rainbow = |x: usize, y: usize| [(x * 2) as u8, (y * 2) as u8, ((x * 3 + y * 5) % 256) as u8, 255];
+        let found = palette(&small(100, 100, rainbow));
+        assert_eq!(found.len(), MAX_COLORS);
+        assert!(found.is_sorted_by(|a, b| a.share >= b.share));
+        assert!(found.iter().map(|color| color.share).sum::<f64>() <= 1.0);
+    }
 }

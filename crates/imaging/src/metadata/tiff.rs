@@ -171,3 +171,88 @@ const fn u16_of(bytes: [u8; 2], little: bool) -> u16 {
 const fn u32_of(bytes: [u8; 4], little: bool) -> u32 {
     if little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An entry to be laid out: tag, type, count, value.
+    pub(crate) type Given<'a> = (u16, u16, u32, &'a [u8]);
+
+    /// A block with its low bytes first: a first directory, and those of EXIF and of the place where they have entries.
+    pub(crate) fn block(image: &[Given<'_>], photo: &[Given<'_>], gps: &[Given<'_>]) -> Vec<u8> {
+        let length = |entries: &[Given<'_>]| 6 + entries.iter().map(|entry| 12 + entry.3.len()).sum::<usize>();
+        let pointers = usize::from(!photo.is_empty()) + usize::from(!gps.is_empty());
+        // A pointer is an entry and its value's room.
+        let photo_at = 8 + length(image) + 16 * pointers;
+        let gps_at = photo_at + if photo.is_empty() { 0 } else { length(photo) };
+        let [photo_pointer, gps_pointer] = [photo_at, gps_at].map(|at| (at as u32).to_le_bytes());
+        let mut image = image.to_vec();
+        for (tag, pointer, entries) in [(0x8769, &photo_pointer, photo), (0x8825, &gps_pointer, gps)] {
+            if !entries.is_empty() {
+                image.push((tag, LONG, 1, pointer));
+            }
+        }
+        let mut block = b"II*\0\x08\0\0\0".to_vec();
+        for entries in [&image[..], photo, gps] {
+            if entries.is_empty() {
+                continue;
+            }
+            let mut value_at = block.len() + 6 + 12 * entries.len();
+            let mut values = Vec::new();
+            block.extend((entries.len() as u16).to_le_bytes());
+            for (tag, kind, count, value) in entries {
+                block.extend(tag.to_le_bytes());
+                block.extend(kind.to_le_bytes());
+                block.extend(count.to_le_bytes());
+                let mut inline = [0; 4];
+                if value.len() <= 4 {
+                    inline[..value.len()].copy_from_slice(value);
+                } else {
+                    inline = (value_at as u32).to_le_bytes();
+                }
+                // Every value has its room, so that lengths are simple.
+                value_at += value.len();
+                values.extend_from_slice(value);
+                block.extend(inline);
+            }
+            block.extend([0; 4]);
+            block.extend(values);
+        }
+        block
+    }
+
+    #[test]
+    fn values_are_read_in_both_orders() {
+        let check = |block: &[u8]| {
+            let tiff = Tiff::new(block).unwrap();
+            let directory = tiff.directory(tiff.first());
+            assert!(directory.damage.is_empty(), "{:?}", directory.damage);
+            let [short, ratio] = directory.entries[..] else { panic!("{directory:?}") };
+            assert_eq!((short.tag, short.unsigned()), (0x0112, Some(6)));
+            assert_eq!(ratio.rationals().collect::<Vec<_>>(), [Some(-0.5), None]);
+        };
+        check(b"MM\0*\0\0\0\x08\0\x02\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\x92\x04\0\x0a\0\0\0\x02\0\0\0\x26\0\0\0\0\xff\xff\xff\xff\0\0\0\x02\0\0\0\x01\0\0\0\0");
+        let ratio = [-1_i32, 2, 1, 0].map(i32::to_le_bytes).concat();
+        check(&block(&[(0x0112, SHORT, 1, &[6, 0]), (0x9204, SIGNED_RATIONAL, 2, &ratio)], &[], &[]));
+    }
+
+    #[test]
+    fn damage_is_named_and_the_rest_read() {
+        let check = |block: &[u8], entries: usize, expected: &[&str]| {
+            let tiff = Tiff::new(block).unwrap();
+            let directory = tiff.directory(tiff.first());
+            assert_eq!(directory.entries.len(), entries);
+            assert_eq!(directory.damage, expected);
+        };
+        let fine = (0x0112, SHORT, 1, &[6, 0][..]);
+        check(&block(&[(0x010f, ASCII, u32::MAX, b"a"), fine], &[], &[]), 1, &["entry 0x010f lies outside the block"]);
+        check(&block(&[(0x010f, RATIONAL, u32::MAX, b"a"), fine], &[], &[]), 1, &["entry 0x010f lies outside the block"]);
+        check(&block(&[(0x010f, 99, 1, b"a"), fine], &[], &[]), 1, &["entry 0x010f has the unknown type 99"]);
+        check(b"II*\0\xff\xff\xff\xff", 0, &["a directory at byte 4294967295 is not there"]);
+        let many = [b"II*\0\x08\0\0\0\xff\xff".as_slice(), &[0x12, 1, 3, 0, 1, 0, 0, 0, 1, 0, 0, 0].repeat(3)].concat();
+        check(&many, 3, &["the directory at byte 8 has 65535 entries, of which 3 can be read"]);
+        assert!(Tiff::new(b"II+\0\x08\0\0\0").is_none());
+    }
+}

@@ -277,3 +277,106 @@ fn number(value: f64) -> Option<Json> {
         _ => Some(json!(value)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = r#"<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
+        <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">"#;
+    const TAIL: &str = r#"</rdf:RDF></x:xmpmeta><?xpacket end="w"?>"#;
+    const NAMESPACES: &str = r#"xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+        xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" xmlns:xmpRights="http://ns.adobe.com/xap/1.0/rights/""#;
+
+    fn check_packet(packet: &str, expected: Json, expected_warnings: &[&str]) {
+        let mut warnings = Vec::new();
+        assert_eq!(json!(fields(packet.as_bytes(), &mut warnings)), expected, "{packet:.300}");
+        let fitting = warnings.iter().zip(expected_warnings).all(|(warning, expected)| warning.contains(expected));
+        assert!(fitting && warnings.len() == expected_warnings.len(), "{warnings:?}");
+    }
+
+    fn check(attributes: &str, elements: &str, expected: Json) {
+        let packet = format!("{HEAD}<rdf:Description rdf:about='' {NAMESPACES} {attributes}>{elements}</rdf:Description>{TAIL}");
+        check_packet(&packet, expected, &[]);
+    }
+
+    #[test]
+    fn properties_are_attributes_or_elements() {
+        check("xmp:Rating='4' photoshop:City='Z&#252;rich'", "", json!({"rating": 4, "city": "Z\u{fc}rich"}));
+        check("", "<xmp:Label>Red &amp; <![CDATA[<green>]]> &#x21;</xmp:Label>", json!({"label": "Red & <green> !"}));
+        check("", "<xmp:Rating>-1</xmp:Rating><xmp:Rating>5</xmp:Rating>", json!({"rating": -1}));
+        check("xmp:Rating='many' xmpRights:Marked='True'", "", json!({"marked": true}));
+        check(
+            "",
+            "<xmpRights:WebStatement rdf:resource='https://example.com/'/>",
+            json!({"web_statement": "https://example.com/"}),
+        );
+    }
+
+    #[test]
+    fn of_languages_the_default_is_taken_and_lists_stay_lists() {
+        let title = "<dc:title><rdf:Alt><rdf:li xml:lang='de'>Hallo</rdf:li><rdf:li xml:lang='x-default'>Hello</rdf:li></rdf:Alt></dc:title>";
+        check("", title, json!({"title": "Hello"}));
+        check("", &title.replace("x-default", "en"), json!({"title": "Hallo"}));
+        let list = "<dc:subject><rdf:Bag><rdf:li>one</rdf:li><rdf:li/><rdf:li>two</rdf:li></rdf:Bag></dc:subject>";
+        check("", list, json!({"subject": ["one", "two"]}));
+        check("", "<dc:creator><rdf:Seq><rdf:li>Ann</rdf:li></rdf:Seq></dc:creator>", json!({"creator": ["Ann"]}));
+        let many = format!("<dc:subject><rdf:Bag>{}</rdf:Bag></dc:subject>", "<rdf:li>x</rdf:li>".repeat(500));
+        check("", &many, json!({"subject": vec!["x"; MAX_VALUES]}));
+        let long = format!("<dc:description>{}</dc:description>", "\u{e9}".repeat(20_000));
+        check("", &long, json!({"description": "\u{e9}".repeat(LONG_TEXT)}));
+    }
+
+    #[test]
+    fn namespaces_count_and_not_prefixes() {
+        let packet =
+            format!("{HEAD}<rdf:Description xmlns:a='{DUBLIN_CORE}' xmlns:dc='urn:other' a:title='yes' dc:rights='no'/>{TAIL}");
+        check_packet(&packet, json!({"title": "yes"}), &[]);
+        // What stands deeper belongs to something else.
+        check("", "<xmp:History><rdf:Description xmp:Label='inner'/><dc:title>inner</dc:title></xmp:History>", json!({}));
+    }
+
+    #[test]
+    fn hostile_packets_end_with_a_warning() {
+        let fine = format!("{HEAD}<rdf:Description {NAMESPACES} xmp:Rating='3'>");
+        let rating = || json!({"rating": 3});
+        check_packet(&fine, rating(), &["it ends inside an element"]);
+        check_packet(&format!("{fine}{}", "<a>".repeat(10_000)), rating(), &["nested more than 64 deep"]);
+        check_packet(&format!("{fine}</wrong>"), rating(), &["the XMP packet is damaged at its byte"]);
+        let bomb = "<!DOCTYPE x [<!ENTITY a 'aaaaaaaa'><!ENTITY b '&a;&a;&a;'>]>";
+        check_packet(&format!("{bomb}{fine}"), json!({}), &["declares a document type"]);
+        check("", "<xmp:Label>&unknown;x</xmp:Label>", json!({"label": "x"}));
+        check_packet("", json!({}), &[]);
+        check_packet("no XML at all", json!({}), &[]);
+        let mut warnings = Vec::new();
+        assert!(fields(&[0xff, 0xfe, b'<', 0, 0xc3], &mut warnings).is_empty());
+    }
+
+    #[test]
+    fn a_packet_of_many_attributes_is_read_in_time() {
+        let attributes: String = (0..40_000).map(|index| format!(" a{index}:b=''")).collect();
+        let declared: String = (0..20_000).map(|index| format!(" xmlns:p{index}='{BASIC}'")).collect();
+        let begun = std::time::Instant::now();
+        let packet = format!("{HEAD}<rdf:Description {NAMESPACES}{declared}{attributes} xmp:Rating='2'/>{TAIL}");
+        check_packet(&packet, json!({"rating": 2}), &[]);
+        assert!(begun.elapsed().as_secs() < 2);
+    }
+
+    #[test]
+    fn compressed_packets_are_bounded() {
+        use std::io::Write;
+        let deflated = |bytes: &[u8]| {
+            let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(bytes).and_then(|()| encoder.finish()).unwrap_or_default()
+        };
+        let check = |bytes: &[u8], expected: Option<&[u8]>, expected_warning: &str| {
+            let mut warnings = Vec::new();
+            let found = packet(bytes, &TextBlock { range: 0..bytes.len(), deflated: true }, &mut warnings);
+            assert_eq!(found.as_deref(), expected);
+            assert!(warnings.concat().contains(expected_warning), "{warnings:?}");
+        };
+        check(&deflated(b"<a/>"), Some(b"<a/>"), "");
+        check(&deflated(&vec![b' '; 50 << 20]), None, "more than 1048576 bytes");
+        check(b"nonsense", None, "cannot be unpacked");
+    }
+}

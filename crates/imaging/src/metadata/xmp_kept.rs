@@ -120,3 +120,54 @@ fn is_dropped(name: &str) -> bool {
         || (prefix == "geo" && matches!(lower.as_str(), "lat" | "long" | "alt"));
     is_place || DROPPED_PREFIXES.contains(&prefix) || DROPPED_NAMES.contains(&local) || DROPPED_NAMES.contains(&name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(packet: &str, expected: Option<&str>) {
+        let kept = kept(packet.as_bytes()).map(|kept| String::from_utf8_lossy(&kept).into_owned());
+        assert_eq!(kept.as_deref(), expected);
+    }
+
+    #[test]
+    fn what_is_harmless_stays_as_it_is() {
+        for packet in [
+            "<?xpacket begin='\u{feff}' id='x'?><a:b xmlns:a='urn:a' a:c='1 &lt; 2'>t&amp;e<![CDATA[<x>]]></a:b><?xpacket end='w'?>",
+            "<rdf:Description dc:rights='Ann'/>",
+        ] {
+            check(packet, Some(packet));
+        }
+        let padded = format!("<a/>{}<?xpacket end='w'?>", " ".repeat(2000));
+        check(&padded, Some("<a/>\n<?xpacket end='w'?>"));
+    }
+
+    #[test]
+    fn the_place_goes_whatever_it_is_called() {
+        check("<d exif:GPSLatitude='51,28N' x:c='1'/>", Some("<d x:c=\"1\"/>"));
+        check("<d exif:GPSLatitude='51,28N'>t</d>", Some("<d>t</d>"));
+        check("<d><exif:GPSAltitude>47</exif:GPSAltitude><c/></d>", Some("<d><c/></d>"));
+        check("<d drone-dji:GpsLongtitude='1' a:CentreLatitude='2' geo:lat='3' GPSLatitude='4'/>", Some("<d/>"));
+        let nested = "<d><e><l:LocationCreated><f exif:GPSLatitude='1'><exif:GPSLongitude><a><b/></a></exif:GPSLongitude></f></l:LocationCreated></e></d>";
+        check(nested, Some("<d><e><l:LocationCreated><f></f></l:LocationCreated></e></d>"));
+        check("<d xmlns:gps='urn:gps'><gps:gpsinfo/></d>", Some("<d xmlns:gps='urn:gps'></d>"));
+    }
+
+    #[test]
+    fn previews_and_what_is_wrong_of_the_variant_go() {
+        check("<d><xmp:Thumbnails><rdf:Alt>base64</rdf:Alt></xmp:Thumbnails></d>", Some("<d></d>"));
+        check("<d tiff:Orientation='6' xmpNote:HasExtendedXMP='0' hdrgm:Version='1.0'/>", Some("<d/>"));
+        check("<d><Container:Directory><rdf:Seq/></Container:Directory></d>", Some("<d></d>"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_kept() {
+        check("<a><b></a>", None);
+        check("<a>", None);
+        check("</a>", None);
+        check("<!DOCTYPE a []><a/>", None);
+        check(&"<a>".repeat(100), None);
+        check(&format!("<a>{}</a>", "x".repeat(MAX_KEPT)), None);
+        assert_eq!(kept(b"<a>\xff</a>"), None);
+    }
+}
