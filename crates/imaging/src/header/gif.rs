@@ -1,8 +1,8 @@
 //! GIF blocks up to the first image (GIF89a specification).
 
-use super::{Bytes, Details, Found, IccParts};
+use super::{Bytes, Found};
 use crate::error::ImageError;
-use minilab_model::{ColorSpace, Format};
+use minilab_model::Format;
 
 pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
     let bytes = Bytes(file);
@@ -35,14 +35,10 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
                 return Ok(Found {
                     width: u32::from(width),
                     height: u32::from(height),
-                    color_space: ColorSpace::Rgb,
-                    bit_depth: 8,
                     has_alpha: transparent || !covers,
                     progressive: bytes.u8(position + 9)? & 0x40 != 0,
                     animated,
-                    icc: IccParts::default(),
-                    exif: None,
-                    details: Details::Other,
+                    ..Found::default()
                 });
             }
             0x3b => return Err(ImageError::corrupt_at(Format::Gif, "it ends before its first image", position)),

@@ -1,6 +1,6 @@
 //! JPEG markers up to the first scan (ITU-T T.81, annex B).
 
-use super::{Bytes, Details, Found, IccParts};
+use super::{Blocks, Bytes, Details, Found, IccParts, TextBlock, dots_per_inch};
 use crate::error::ImageError;
 use minilab_model::{ColorSpace, Format};
 use std::ops::Range;
@@ -8,6 +8,12 @@ use std::ops::Range;
 /// What precedes the profile's bytes in an APP2 segment (ICC.1, annex B.4); a part number and a count follow.
 const ICC_PREFIX: &[u8] = b"ICC_PROFILE\0";
 const EXIF_PREFIX: &[u8] = b"Exif\0\0";
+/// What precedes an XMP packet in an APP1 segment (XMP specification, part 3, 1.1.3).
+const XMP_PREFIX: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+/// What precedes Photoshop's image resources in an APP13 segment.
+const PHOTOSHOP_PREFIX: &[u8] = b"Photoshop 3.0\0";
+/// Number of the image resource that holds IPTC IIM.
+const IPTC_RESOURCE: u16 = 0x0404;
 
 #[derive(Default)]
 struct Segments {
@@ -17,6 +23,7 @@ struct Segments {
     /// The colour transform of the Adobe marker.
     adobe_transform: Option<u8>,
     jfif: bool,
+    blocks: Blocks,
 }
 
 struct Frame {
@@ -61,11 +68,19 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
             0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
                 return Err(ImageError::unsupported(Format::Jpeg, unsupported_process(marker)));
             }
-            0xe0 => segments.jfif |= bytes.slice(body.start, body.len())?.starts_with(b"JFIF\0"),
+            0xe0 => {
+                let data = bytes.slice(body.start, body.len())?;
+                if data.starts_with(b"JFIF\0") {
+                    segments.jfif = true;
+                    segments.blocks.dpi = density(data);
+                }
+            }
             0xe1 => {
-                let is_exif = bytes.slice(body.start, body.len())?.starts_with(EXIF_PREFIX);
-                if is_exif && segments.exif.is_none() {
+                let data = bytes.slice(body.start, body.len())?;
+                if data.starts_with(EXIF_PREFIX) && segments.exif.is_none() {
                     segments.exif = Some(body.start + EXIF_PREFIX.len()..body.end);
+                } else if data.starts_with(XMP_PREFIX) && segments.blocks.xmp.is_none() {
+                    segments.blocks.xmp = Some(TextBlock::plain(body.start + XMP_PREFIX.len()..body.end));
                 }
             }
             0xe2 => {
@@ -73,6 +88,14 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
                 if data.starts_with(ICC_PREFIX) && data.len() >= ICC_PREFIX.len() + 2 {
                     let start = body.start + ICC_PREFIX.len() + 2;
                     segments.icc.push((data[ICC_PREFIX.len()], start..body.end));
+                }
+            }
+            0xed => {
+                let data = bytes.slice(body.start, body.len())?;
+                if segments.blocks.iptc.is_none()
+                    && let Some(resource) = iptc_resource(data)
+                {
+                    segments.blocks.iptc = Some(body.start + resource.start..body.start + resource.end);
                 }
             }
             0xee => {
@@ -84,6 +107,38 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
             _ => {}
         }
     }
+}
+
+/// Dots per inch of a JFIF segment; its unit 0 gives the shape of pixels, no resolution.
+fn density(jfif: &[u8]) -> Option<[f64; 2]> {
+    let &[unit, x1, x0, y1, y0] = jfif.get(7..12)? else { return None };
+    let dots = [u16::from_be_bytes([x1, x0]), u16::from_be_bytes([y1, y0])].map(u32::from);
+    match unit {
+        1 => dots_per_inch(dots, 1.0),
+        2 => dots_per_inch(dots, 2.54),
+        _ => None,
+    }
+}
+
+/// Where the IPTC datasets lie in a Photoshop segment: among resources of `8BIM`, a number, a padded Pascal string, a
+/// length and the data, padded to even (Photoshop file formats specification, "image resource blocks"). What goes on in a
+/// further segment is left out.
+fn iptc_resource(segment: &[u8]) -> Option<Range<usize>> {
+    let mut position = segment.starts_with(PHOTOSHOP_PREFIX).then_some(PHOTOSHOP_PREFIX.len())?;
+    while segment.get(position..position + 4)? == b"8BIM" {
+        let number = u16::from_be_bytes([*segment.get(position + 4)?, *segment.get(position + 5)?]);
+        let name = usize::from(*segment.get(position + 6)?);
+        // The length byte and the name are padded together.
+        let length_at = position + 6 + (1 + name).next_multiple_of(2);
+        let length: [u8; 4] = segment.get(length_at..length_at + 4)?.try_into().ok()?;
+        let start = length_at + 4;
+        let end = start.checked_add(u32::from_be_bytes(length) as usize)?;
+        if number == IPTC_RESOURCE {
+            return Some(start..end.min(segment.len()));
+        }
+        position = end.checked_next_multiple_of(2)?;
+    }
+    None
 }
 
 fn frame(bytes: Bytes<'_>, marker: u8, body: Range<usize>) -> Result<Frame, ImageError> {
@@ -146,6 +201,7 @@ fn finish(mut segments: Segments, scan_offset: usize, scan_components: u8) -> Re
         animated: false,
         icc: IccParts { parts: segments.icc.into_iter().map(|(_, range)| range).collect(), deflated: false },
         exif: segments.exif,
+        blocks: segments.blocks,
         details: Details::Jpeg {
             adobe: segments.adobe_transform.is_some(),
             scan_offset,

@@ -13,7 +13,7 @@ use std::ops::Range;
 pub(crate) use webp::first_frame as webp_first_frame;
 
 /// What the header of an image says. Sizes are as stored, before orientation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Header {
     /// The format, by content.
     pub format: Format,
@@ -38,6 +38,8 @@ pub struct Header {
     pub(crate) icc: IccParts,
     /// Where the EXIF block lies: a TIFF structure, without the container's own prefix.
     pub(crate) exif: Option<Range<usize>>,
+    /// What else is recorded of the file.
+    pub(crate) blocks: Blocks,
     /// What only the format's own decoder needs.
     pub(crate) details: Details,
 }
@@ -49,6 +51,39 @@ pub(crate) struct IccParts {
     pub parts: Vec<Range<usize>>,
     /// Whether the bytes are zlib-compressed, as PNG has it.
     pub deflated: bool,
+}
+
+/// Where a file keeps what is only recorded, and the resolution that its container states.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Blocks {
+    /// The XMP packet. Final only when the whole file was given.
+    pub xmp: Option<TextBlock>,
+    /// The IPTC IIM datasets, without Photoshop's wrapping.
+    pub iptc: Option<Range<usize>>,
+    /// Dots per inch, across and down.
+    pub dpi: Option<[f64; 2]>,
+}
+
+/// Where a text lies in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TextBlock {
+    pub range: Range<usize>,
+    /// Whether the bytes are zlib-compressed.
+    pub deflated: bool,
+}
+
+impl TextBlock {
+    /// A text that stands in the file as it is.
+    pub(crate) fn plain(range: Range<usize>) -> Self {
+        Self { range, deflated: false }
+    }
+}
+
+/// Dots per inch of a resolution in dots per unit, across and down; `None` where one is nothing.
+pub(crate) fn dots_per_inch(dots: [u32; 2], units_per_inch: f64) -> Option<[f64; 2]> {
+    // Two decimals: 11,811 dots a metre are 300 dots an inch.
+    let inch = dots.map(|dots| (f64::from(dots) * units_per_inch * 100.0).round() / 100.0);
+    inch.iter().all(|&dots| dots > 0.0).then_some(inch)
 }
 
 /// What only one format knows.
@@ -87,7 +122,27 @@ struct Found {
     animated: bool,
     icc: IccParts,
     exif: Option<Range<usize>>,
+    blocks: Blocks,
     details: Details,
+}
+
+impl Default for Found {
+    /// RGB with 8 bits a channel and nothing besides; the size is to be filled in.
+    fn default() -> Self {
+        Self {
+            width: 0,
+            height: 0,
+            color_space: ColorSpace::Rgb,
+            bit_depth: 8,
+            has_alpha: false,
+            progressive: false,
+            animated: false,
+            icc: IccParts::default(),
+            exif: None,
+            blocks: Blocks::default(),
+            details: Details::Other,
+        }
+    }
 }
 
 /// Reads the header of an image from the first bytes of its file and checks it against the limits. Nothing is decoded,
@@ -132,6 +187,7 @@ pub fn read_header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImageE
         animated: found.animated,
         icc: found.icc,
         exif: found.exif,
+        blocks: found.blocks,
         details: found.details,
     })
 }
@@ -152,6 +208,7 @@ impl Header {
             animated: false,
             icc: IccParts::default(),
             exif: None,
+            blocks: Blocks::default(),
             details: Details::Other,
         }
     }

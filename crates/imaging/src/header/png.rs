@@ -1,8 +1,14 @@
 //! PNG chunks (W3C, third edition, 11).
 
-use super::{Bytes, Details, Found, IccParts};
+use super::{Bytes, Details, Found, TextBlock, dots_per_inch};
 use crate::error::ImageError;
 use minilab_model::{ColorSpace, Format};
+use std::ops::Range;
+
+/// The keyword of the text chunk that holds XMP (XMP specification, part 3, 1.1.5).
+const XMP_KEYWORD: &[u8] = b"XML:com.adobe.xmp\0";
+/// How far into a text chunk its text must begin: after keyword, language and translated keyword.
+const XMP_WINDOW: usize = 256;
 
 pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
     let bytes = Bytes(file);
@@ -32,10 +38,8 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
         bit_depth: depth,
         has_alpha,
         progressive: interlace != 0,
-        animated: false,
-        icc: IccParts::default(),
-        exif: None,
         details: Details::Png { palette: color_type == 3 },
+        ..Found::default()
     };
     let mut position = 33;
     let mut in_data = false;
@@ -56,6 +60,10 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
             b"tRNS" => found.has_alpha = true,
             b"acTL" => found.animated = true,
             b"eXIf" => found.exif = Some(body.clone()),
+            b"pHYs" if length == 9 => found.blocks.dpi = bytes.array(body.start).ok().and_then(density),
+            b"iTXt" if found.blocks.xmp.is_none() => {
+                found.blocks.xmp = xmp(bytes.slice(body.start, length.min(XMP_WINDOW)).unwrap_or_default(), body.clone());
+            }
             b"iCCP" => {
                 // A name of 1 to 79 bytes, a zero, the compression method (0), the data.
                 let window = bytes.slice(body.start, length.min(82))?;
@@ -70,4 +78,18 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
         }
         position = body.end + 4;
     }
+}
+
+/// Dots per inch of a pHYs chunk; its unit 0 gives the shape of pixels, no resolution.
+fn density([x3, x2, x1, x0, y3, y2, y1, y0, unit]: [u8; 9]) -> Option<[f64; 2]> {
+    let dots = [u32::from_be_bytes([x3, x2, x1, x0]), u32::from_be_bytes([y3, y2, y1, y0])];
+    if unit == 1 { dots_per_inch(dots, 0.0254) } else { None }
+}
+
+/// Where XMP lies in an iTXt chunk: behind the keyword, a compression flag and method, and two texts that end in zero.
+fn xmp(beginning: &[u8], body: Range<usize>) -> Option<TextBlock> {
+    let [deflated @ (0 | 1), 0, texts @ ..] = beginning.strip_prefix(XMP_KEYWORD)? else { return None };
+    let mut zeros = texts.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(index, _)| index);
+    let text = XMP_KEYWORD.len() + 2 + zeros.nth(1)? + 1;
+    Some(TextBlock { range: body.start + text..body.end, deflated: *deflated == 1 })
 }

@@ -1,6 +1,6 @@
 //! WebP's RIFF container and the first bytes of its two codings (RFC 9649).
 
-use super::{Bytes, Details, Found, IccParts};
+use super::{Blocks, Bytes, Details, Found, IccParts, TextBlock};
 use crate::error::ImageError;
 use minilab_model::{ColorSpace, Format};
 use std::ops::Range;
@@ -32,13 +32,9 @@ fn found(bitstream: Bitstream) -> Found {
         width: bitstream.width,
         height: bitstream.height,
         color_space: if bitstream.lossless { ColorSpace::Rgb } else { ColorSpace::Ycbcr },
-        bit_depth: 8,
         has_alpha: bitstream.has_alpha,
-        progressive: false,
-        animated: false,
-        icc: IccParts::default(),
-        exif: None,
         details: Details::Webp { lossless: bitstream.lossless },
+        ..Found::default()
     }
 }
 
@@ -66,12 +62,13 @@ fn extended(bytes: Bytes<'_>, mut position: usize) -> Result<Found, ImageError> 
     let flags = bytes.u8(20)?;
     let (width, height) = (bytes.u24_le(24)? + 1, bytes.u24_le(27)? + 1);
     let mut image: Option<Bitstream> = None;
-    let (mut icc, mut exif) = (IccParts::default(), None);
+    let (mut icc, mut exif, mut blocks) = (IccParts::default(), None, Blocks::default());
     // Once the image's own header is read, the rest (EXIF follows the pixels) is taken as far as it goes.
     while let Some(chunk) = Chunk::at(bytes, position, image.is_some())? {
         match &chunk.kind {
             b"ICCP" => icc.parts = vec![chunk.body.clone()],
             b"EXIF" => exif = Some(without_jpeg_prefix(bytes, chunk.body.clone())),
+            b"XMP " => blocks.xmp = Some(TextBlock::plain(chunk.body.clone())),
             b"VP8 " | b"VP8L" if image.is_none() => image = Some(bitstream(bytes, &chunk.kind == b"VP8L", chunk.body.start)?),
             // A frame: 16 bytes of position, size and timing, then chunks of its own.
             b"ANMF" if image.is_none() => image = Some(first_bitstream(bytes, chunk.body.clone())?),
@@ -88,7 +85,7 @@ fn extended(bytes: Bytes<'_>, mut position: usize) -> Result<Found, ImageError> 
     }
     let has_alpha = image.has_alpha || flags & ALPHA_FLAG != 0 || (image.width, image.height) != (width, height);
     let found = found(Bitstream { width, height, has_alpha, ..image });
-    Ok(Found { animated, icc, exif, ..found })
+    Ok(Found { animated, icc, exif, blocks, ..found })
 }
 
 /// One RIFF chunk.
