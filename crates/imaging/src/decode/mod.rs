@@ -2,6 +2,8 @@
 
 mod apng;
 mod canvas;
+#[cfg(test)]
+mod frame_tests;
 mod gif;
 mod jpeg;
 mod png;

@@ -10,8 +10,8 @@ pub(crate) enum Dither {
     /// anywhere changes the pattern everywhere behind it.
     Diffused,
     /// Each pixel is moved by a fixed pattern (Bayer, 1973). For animations: the same colour at the same place always comes
-    /// out the same.
-    Ordered,
+    /// out the same. The pattern begins where the canvas does, so a part of it says how far right and down it lies.
+    Ordered { x: usize, y: usize },
 }
 
 /// How much of the error is passed on. All of it makes smooth parts noisier than it makes them truer.
@@ -53,7 +53,7 @@ pub(crate) fn indices(pixels: &[Pixel], width: usize, palette: &Palette, dither:
     match dither {
         _ if palette.is_exact() => pixels.iter().map(|&pixel| finder.find(clear_is_black(pixel))).collect(),
         Dither::Diffused => diffused(pixels, width, &mut finder),
-        Dither::Ordered => ordered(pixels, width, &mut finder),
+        Dither::Ordered { x, y } => ordered(pixels, width, (x, y), &mut finder),
     }
 }
 
@@ -127,7 +127,7 @@ const fn bayer() -> [[u8; 8]; 8] {
     matrix
 }
 
-fn ordered(pixels: &[Pixel], width: usize, finder: &mut Finder<'_>) -> Vec<u8> {
+fn ordered(pixels: &[Pixel], width: usize, origin: (usize, usize), finder: &mut Finder<'_>) -> Vec<u8> {
     let palette = finder.palette;
     // How far a pixel may be moved: as far as its entry is from the next, in levels.
     let reach: Vec<f32> = (0..=u8::MAX).zip(palette.entries()).map(|(index, _)| palette.spacing(index)).collect();
@@ -143,7 +143,7 @@ fn ordered(pixels: &[Pixel], width: usize, finder: &mut Finder<'_>) -> Vec<u8> {
                 indices.push(index);
                 continue;
             }
-            let threshold = (f32::from(BAYER[y % 8][x % 8]) - 31.5) / 64.0;
+            let threshold = (f32::from(BAYER[(y + origin.1) % 8][(x + origin.0) % 8]) - 31.5) / 64.0;
             let shift = threshold * reach[usize::from(index)];
             let moved = |value: u8| (f32::from(value) + shift).round() as u8;
             indices.push(finder.find([moved(pixel[0]), moved(pixel[1]), moved(pixel[2]), pixel[3]]));
@@ -192,16 +192,17 @@ mod tests {
         let flat: Vec<u8> = pixels.iter().map(|&pixel| palette.index(pixel)).collect();
         let flat = seen_difference(&pixels, &palette, &flat);
         let diffused = seen_difference(&pixels, &palette, &indices(&pixels, 64, &palette, Dither::Diffused));
-        let ordered = seen_difference(&pixels, &palette, &indices(&pixels, 64, &palette, Dither::Ordered));
+        let ordered = seen_difference(&pixels, &palette, &indices(&pixels, 64, &palette, Dither::Ordered { x: 0, y: 0 }));
         assert!(diffused < flat / 3.0 && ordered < flat / 2.0, "{flat} {diffused} {ordered}");
     }
 
     #[test]
     fn an_ordered_pattern_stays_where_it_is() {
         let (mut pixels, palette) = squares();
-        let before = indices(&pixels, 64, &palette, Dither::Ordered);
+        let before = indices(&pixels, 64, &palette, Dither::Ordered { x: 0, y: 0 });
         pixels[..640].fill([0, 0, 0, 255]);
-        let after = indices(&pixels, 64, &palette, Dither::Ordered);
+        let after = indices(&pixels, 64, &palette, Dither::Ordered { x: 0, y: 0 });
+        assert_eq!(before[20 * 64..], indices(&pixels[20 * 64..], 64, &palette, Dither::Ordered { x: 0, y: 20 }));
         assert_eq!(before[640..], after[640..]);
         assert_ne!(before[..640], after[..640]);
     }

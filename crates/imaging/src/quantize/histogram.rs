@@ -40,10 +40,14 @@ impl Histogram {
         }
     }
 
+    /// Whether so many colours, and no more, were counted.
+    pub(crate) fn has_at_most(&self, colors: usize) -> bool {
+        self.dropped_bits == 0 && self.cells.len() <= colors
+    }
+
     /// Every colour that was counted, where there are no more than `most`.
     pub(super) fn colors(&self, most: usize) -> Option<Vec<Pixel>> {
-        let few = self.dropped_bits == 0 && self.cells.len() <= most;
-        few.then(|| self.cells.keys().map(|key| key.to_le_bytes()).collect())
+        self.has_at_most(most).then(|| self.cells.keys().map(|key| key.to_le_bytes()).collect())
     }
 
     /// What was counted, as weighted places; always in the same order.

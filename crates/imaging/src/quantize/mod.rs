@@ -31,12 +31,12 @@ pub(crate) struct Palette {
 }
 
 impl Palette {
-    /// The best palette of at most `colors` entries for what was counted, in which clear pixels take one. The order is by lightness,
-    /// clear ones first.
+    /// The best palette of at most `colors` entries for what was counted, in which clear pixels take one. What is not opaque
+    /// comes first, and of that what is clear; then the order is by lightness.
     pub(crate) fn new(histogram: &Histogram, colors: usize) -> Self {
         let colors = colors.clamp(1, 256);
-        if let Some(exact) = histogram.colors(colors) {
-            return Self::of(exact, true);
+        if let Some(exact) = Self::exact(histogram, colors) {
+            return exact;
         }
         let mut points = histogram.points();
         // Clear pixels must stay clear, so their entry is not up for averaging.
@@ -51,8 +51,13 @@ impl Palette {
         Self::of(entries, false)
     }
 
+    /// A palette of all that was counted, where that are at most so many colours.
+    pub(crate) fn exact(histogram: &Histogram, colors: usize) -> Option<Self> {
+        histogram.colors(colors.min(256)).map(|entries| Self::of(entries, true))
+    }
+
     fn of(mut entries: Vec<Pixel>, exact: bool) -> Self {
-        entries.sort_by_cached_key(|&entry| (entry[3] != 0, oklab::place(entry)[0].to_bits(), entry));
+        entries.sort_by_cached_key(|&entry| (entry[3] != 0, entry[3] == u8::MAX, oklab::place(entry)[0].to_bits(), entry));
         entries.dedup();
         if entries.is_empty() {
             entries.push([0; 4]);
@@ -76,10 +81,10 @@ impl Palette {
         (self.entries.first()?[3] == 0).then_some(0)
     }
 
-    /// The mean squared distance (Oklab, weighted by alpha) of what was counted from its nearest entries.
+    /// The mean squared distance (Oklab, weighted by alpha) of what was counted, but for clear pixels, from its nearest entries.
     pub(crate) fn error(&self, histogram: &Histogram) -> f32 {
         let (mut sum, mut weight) = (0.0_f64, 0.0_f64);
-        for point in histogram.points() {
+        for point in histogram.points().into_iter().filter(|point| !point.is_clear()) {
             sum += f64::from(self.nearest.find(point.place).1) * f64::from(point.weight);
             weight += f64::from(point.weight);
         }
