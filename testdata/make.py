@@ -221,13 +221,124 @@ def gifs():
     yield "gif-still.gif", encoded(quadrants().quantize(16), "GIF")
 
 
+def lzw(indices, bits):
+    """GIF's LZW without compression: a clear code before the codes would grow."""
+    codes, width = [], bits + 1
+    for start in range(0, len(indices), 2**bits - 2):
+        codes += [2**bits, *indices[start : start + 2**bits - 2]]
+    number = sum(code << (width * place) for place, code in enumerate(codes + [2**bits + 1]))
+    data = number.to_bytes((width * (len(codes) + 1) + 7) // 8, "little")
+    blocks = b"".join(bytes([len(data[at : at + 255])]) + data[at : at + 255] for at in range(0, len(data), 255))
+    return bytes([bits]) + blocks + b"\0"
+
+
+def raw_gif(size, palette, loops, frames):
+    """A GIF of four colours. Pillow decides by itself on rectangles and disposals."""
+    out = b"GIF89a" + struct.pack("<HHBBB", *size, 0x81, 0, 0) + bytes(sum(palette, ()))
+    out += b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", loops) + b"\0"
+    for frame in frames:
+        x, y, width, height = frame["at"]
+        clear = frame.get("clear")
+        packed = frame["disposal"] << 2 | (clear is not None)
+        out += b"\x21\xf9\x04" + struct.pack("<BHBB", packed, frame["delay"], clear or 0, 0)
+        rows = [frame["indices"][row * width : (row + 1) * width] for row in range(height)]
+        if frame.get("interlaced"):
+            rows = rows[0::8] + rows[4::8] + rows[2::4] + rows[1::2]
+        local = frame.get("palette")
+        flags = (0x40 if frame.get("interlaced") else 0) | (0x81 if local else 0)
+        out += b"\x2c" + struct.pack("<HHHHB", x, y, width, height, flags) + bytes(sum(local or [], ()))
+        out += lzw([index for row in rows for index in row], 2)
+    return out + b"\x3b"
+
+
+def composed(size, frames):
+    """What is shown frame by frame, below each other: (x, y), an RGBA picture, "over" or "source", and "keep", "clear" or "previous"."""
+    shown = Image.new("RGBA", (size[0], size[1] * len(frames)))
+    canvas = Image.new("RGBA", size)
+    for number, (at, picture, blend, disposal) in enumerate(frames):
+        before, pixels, above = canvas.copy(), canvas.load(), picture.load()
+        inside = [(x, y) for y in range(picture.height) for x in range(picture.width) if at[0] + x < size[0] and at[1] + y < size[1]]
+        for x, y in inside:
+            old, new = pixels[at[0] + x, at[1] + y], above[x, y]
+            if blend == "over":
+                share = old[3] / 255 * (1 - new[3] / 255)
+                alpha = new[3] / 255 + share
+                mixed = [(n * new[3] / 255 + o * share) / alpha if alpha else 0 for n, o in zip(new[:3], old[:3])]
+                new = tuple(round(value) for value in (*mixed, alpha * 255))
+            pixels[at[0] + x, at[1] + y] = new
+        shown.paste(canvas, (0, size[1] * number))
+        if disposal == "previous":
+            canvas = before
+        if disposal == "clear":
+            for x, y in inside:
+                pixels[at[0] + x, at[1] + y] = (0, 0, 0, 0)
+    return shown
+
+
+def tricky_gif():
+    """Every disposal, offsets, clear pixels, interlacing, a palette of its own, frames partly and wholly outside."""
+    size, colours, others = (24, 16), [RED, GREEN, BLUE, YELLOW], [WHITE, (0, 0, 0), (255, 0, 255), (0, 255, 255)]
+
+    def frame(at, disposal, delay, pattern, **more):
+        indices = [pattern(x, y) % 4 for y in range(at[3]) for x in range(at[2])]
+        return {"at": at, "disposal": disposal, "delay": delay, "indices": indices, **more}
+
+    frames = [
+        frame((0, 0, 24, 16), 1, 0, lambda x, y: x // 6 + y // 8),
+        frame((4, 2, 10, 8), 2, 1, lambda x, y: x + y, clear=1),
+        frame((10, 6, 10, 9), 3, 5, lambda x, y: y, palette=others, interlaced=True),
+        frame((20, 12, 10, 8), 0, 7, lambda x, y: 3 if x > y else 0),
+        frame((30, 30, 3, 3), 2, 9, lambda x, y: 2),
+        frame((0, 0, 24, 16), 3, 11, lambda x, y: 2 if x % 5 == 0 else 1, clear=1, interlaced=True),
+        frame((12, 0, 12, 16), 2, 13, lambda x, y: x, clear=0),
+        frame((23, 15, 1, 1), 1, 300, lambda x, y: 2),
+    ]
+    shown = []
+    for made in frames:
+        palette, clear = made.get("palette") or colours, made.get("clear")
+        picture = Image.new("RGBA", made["at"][2:])
+        picture.putdata([(0, 0, 0, 0) if index == clear else (*palette[index], 255) for index in made["indices"]])
+        disposal = ("keep", "keep", "clear", "previous")[made["disposal"]]
+        shown.append((made["at"][:2], picture, "over", disposal))
+    yield "gif-disposals.gif", raw_gif(size, colours, 3, frames)
+    yield "gif-disposals.frames.png", encoded(composed(size, shown), "PNG")
+
+
+def tricky_apng():
+    """Every blend and disposal with half-clear pixels; the default image is not part of the animation."""
+    size = (20, 14)
+    frames = [
+        ((0, 0), (20, 14), "source", "keep", lambda x, y: (220, 30, 30, 60 + x * 9), (0, 100)),
+        ((3, 2), (9, 9), "over", "previous", lambda x, y: (30, 180, 60, 20 * y), (40, 1000)),
+        ((8, 1), (12, 6), "source", "clear", lambda x, y: (30, 60, 220, 21 * x), (1, 25)),
+        ((0, 7), (20, 7), "over", "keep", lambda x, y: (240, 220, 40, 255 if x % 3 else 100), (7, 0)),
+        ((19, 13), (1, 1), "source", "keep", lambda x, y: (0, 0, 0, 0), (300, 100)),
+    ]
+    blends, disposals = ["source", "over"], ["keep", "clear", "previous"]
+    header = struct.pack(">IIBBBBB", *size, 8, 6, 0, 0, 0)
+    out = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"acTL", struct.pack(">II", len(frames), 2))
+    out += chunk(b"IDAT", zlib.compress((b"\0" + bytes((9, 9, 9, 255)) * size[0]) * size[1], 9))
+    shown, sequence = [], 0
+    for at, part, blend, disposal, pixel, delay in frames:
+        picture = Image.new("RGBA", part)
+        picture.putdata([pixel(x, y) for y in range(part[1]) for x in range(part[0])])
+        control = struct.pack(">IIIIIHHBB", sequence, *part, *at, *delay, disposals.index(disposal), blends.index(blend))
+        rows = picture.tobytes()
+        lines = b"".join(b"\0" + rows[start : start + part[0] * 4] for start in range(0, len(rows), part[0] * 4))
+        out += chunk(b"fcTL", control) + chunk(b"fdAT", struct.pack(">I", sequence + 1) + zlib.compress(lines, 9))
+        sequence += 2
+        shown.append((at, picture, blend, disposal))
+    yield "apng-blends.png", out + chunk(b"IEND", b"")
+    yield "apng-blends.frames.png", encoded(composed(size, shown), "PNG")
+
+
 def not_images():
     yield "text-named.jpg", b"This is a line of text, not a picture.\n"
     yield "empty.jpg", b""
 
 
 def everything():
-    for family in (orientations, rich_exif, profiles, jpegs, pngs, webps, gifs, not_images):
+    for family in (orientations, rich_exif, profiles, jpegs, pngs, webps, gifs, tricky_gif, tricky_apng, not_images):
         yield from family()
 
 

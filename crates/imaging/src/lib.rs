@@ -32,6 +32,7 @@ mod metadata;
 mod orient;
 mod picture;
 mod plan;
+mod quantize;
 mod render;
 mod sink;
 mod sniff;

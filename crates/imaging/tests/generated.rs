@@ -4,7 +4,7 @@
 mod support;
 
 use jpeg_encoder::ColorType;
-use minilab_model::{ColorSpace, Fit};
+use minilab_model::{ColorSpace, Fit, VariantSpec};
 use moxcms::ColorProfile;
 use std::borrow::Cow;
 use support::{Pixels, into_box, pixels, png, run};
@@ -208,7 +208,7 @@ fn changed_animations_never_panic() {
 }
 
 #[test]
-fn an_animated_png_shows_its_first_image() {
+fn an_animated_png_stays_one_or_shows_its_first_image() {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 2, 2);
     encoder.set_color(png::ColorType::Rgb);
@@ -217,7 +217,13 @@ fn an_animated_png_shows_its_first_image() {
     writer.write_image_data(&[9; 12]).unwrap();
     writer.write_image_data(&[200; 12]).unwrap();
     writer.finish().unwrap();
-    check_near(&pixels(&bytes, &png(&[])), &[9, 9, 9], 0);
+    for (animated, frames) in [(true, Some(2)), (false, None)] {
+        let variant = VariantSpec { animated, ..png(&[]) };
+        check_near(&pixels(&bytes, &variant), &[9, 9, 9], 0);
+        let output = run(&bytes, &[variant]).unwrap().outputs.remove(0);
+        let reader = png::Decoder::new(std::io::Cursor::new(&output.bytes)).read_info().unwrap();
+        assert_eq!(reader.info().animation_control().map(|control| control.num_frames), frames);
+    }
 }
 
 /// 16,383 pixels is the longest side that may be made, of all formats.
@@ -225,7 +231,7 @@ fn an_animated_png_shows_its_first_image() {
 fn long_sides_are_written() {
     let bytes = png_file(16_383, png::ColorType::Grayscale, png::BitDepth::Eight, &[77; 16_383 * 2], None);
     for format in [minilab_model::OutputFormat::Jpeg, minilab_model::OutputFormat::Png, minilab_model::OutputFormat::Webp] {
-        let variant = minilab_model::VariantSpec { format, ..png(&[into_box(16_383, 2, Fit::Inside)]) };
+        let variant = VariantSpec { format, ..png(&[into_box(16_383, 2, Fit::Inside)]) };
         assert_eq!(run(&bytes, &[variant]).unwrap().outputs[0].width, 16_383);
     }
 }

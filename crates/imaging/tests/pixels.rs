@@ -182,9 +182,12 @@ fn lossless_conversion_changes_no_pixel() {
 #[test]
 fn each_format_is_written_and_read_again() {
     let reference = full("png-rgb.png");
-    for (format, expected) in
-        [(OutputFormat::Jpeg, Format::Jpeg), (OutputFormat::Png, Format::Png), (OutputFormat::Webp, Format::Webp)]
-    {
+    for (format, expected) in [
+        (OutputFormat::Jpeg, Format::Jpeg),
+        (OutputFormat::Png, Format::Png),
+        (OutputFormat::Webp, Format::Webp),
+        (OutputFormat::Gif, Format::Gif),
+    ] {
         let variant = VariantSpec { format, quality: Some(95), ..png(&[]) };
         let output = run(&source("png-rgb.png"), &[variant]).unwrap().outputs.remove(0);
         assert_eq!(output.format, expected);
@@ -192,9 +195,9 @@ fn each_format_is_written_and_read_again() {
         let found = pixels(&output.bytes, &png(&[]));
         assert!(found.difference(&reference) < 5.0, "{expected}: {}", found.difference(&reference));
     }
-    // Keep: the source's own, and PNG for a GIF.
+    // Keep: the source's own.
     let keep = VariantSpec { format: OutputFormat::Keep, ..png(&[into_box(20, 20, Fit::Inside)]) };
-    for (name, expected) in [("webp-lossy.webp", Format::Webp), ("jpeg-grey.jpg", Format::Jpeg), ("gif-still.gif", Format::Png)] {
+    for (name, expected) in [("webp-lossy.webp", Format::Webp), ("jpeg-grey.jpg", Format::Jpeg), ("gif-still.gif", Format::Gif)] {
         assert_eq!(run(&source(name), std::slice::from_ref(&keep)).unwrap().outputs[0].format, expected);
     }
     let avif = VariantSpec { format: OutputFormat::Avif, ..keep };

@@ -1,5 +1,9 @@
 //! One decoder per format; each writes rows to a [`RowSink`](crate::sink::RowSink), or frames to a function.
 
+mod apng;
+mod canvas;
+#[cfg(test)]
+mod frame_tests;
 mod gif;
 mod jpeg;
 mod png;
@@ -74,17 +78,22 @@ pub(crate) struct Played {
 }
 
 /// Decodes the frames of an animation in order and gives each, composed onto the canvas as it is shown, to `each`. All
-/// frames have the same layout. No more than `limits.frames` are given, and no more than make `limits.pixels` together.
+/// frames have the same layout, one with alpha, and 8 bits a channel. No more than `limits.frames` are given, and no more than
+/// make `limits.pixels` together. A delay of 10 ms or less comes as 100 ms: see [`crate::animation::shown_delay`].
 ///
 /// # Errors
 /// What the decoder or `each` says.
 pub(crate) fn decode_frames(
-    _source: &[u8],
+    source: &[u8],
     header: &Header,
-    _options: &DecodeOptions<'_>,
-    _each: &mut dyn FnMut(Frame) -> Result<(), ImageError>,
+    options: &DecodeOptions<'_>,
+    each: &mut dyn FnMut(Frame) -> Result<(), ImageError>,
 ) -> Result<Played, ImageError> {
-    Err(ImageError::unsupported(header.format, "animation"))
+    match header.format {
+        Format::Gif => gif::decode_frames(source, header, options, each),
+        Format::Png => apng::decode_frames(source, header, options, each),
+        _ => Err(ImageError::unsupported(header.format, "animation")),
+    }
 }
 
 fn size(header: &Header) -> Size {

@@ -74,7 +74,7 @@ fn rows<S: Sample>(reader: &mut Reader<'_>, header: &Header, sink: &mut RowSink<
     reader.finish().map_err(|error| corrupt(&error))
 }
 
-fn corrupt(error: &png::DecodingError) -> ImageError {
+pub(super) fn corrupt(error: &png::DecodingError) -> ImageError {
     let detail = match error {
         png::DecodingError::IoError(_) => "it ends before its last chunk".to_owned(),
         png::DecodingError::LimitsExceeded => "its chunks take too much memory".to_owned(),

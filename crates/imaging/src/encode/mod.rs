@@ -1,5 +1,8 @@
 //! Writing variants. Pictures come upright, with straight alpha, in the colours that are to be written.
 
+mod apng;
+mod gif;
+mod indexed;
 mod jpeg;
 mod png;
 mod webp;
@@ -64,7 +67,8 @@ impl<'a> EncodeOptions<'a> {
 pub(crate) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
     match options.format {
         Format::Jpeg => jpeg::encode(&flatten(picture.clone(), options.background), options.quality),
-        Format::Png => png::encode(&without_needless_alpha(picture.clone())),
+        Format::Png => png::encode(&without_needless_alpha(picture.clone()), options),
+        Format::Gif => gif::encode(picture, options),
         Format::Webp => webp::encode(&without_needless_alpha(picture.clone()), options.quality),
         _ => Err("there is no encoder".to_owned()),
     }
@@ -74,8 +78,12 @@ pub(crate) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<V
 ///
 /// # Errors
 /// As [`encode`].
-pub(crate) fn encode_animation(_animation: &Animation, _options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
-    Err("there is no encoder for animations".to_owned())
+pub(crate) fn encode_animation(animation: &Animation, options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
+    match options.format {
+        Format::Gif => gif::encode_animation(animation, options),
+        Format::Png => apng::encode(animation, options),
+        _ => Err("there is no encoder for animations".to_owned()),
+    }
 }
 
 /// What is to be written: a still, or an animation.

@@ -1,4 +1,4 @@
-//! GIF blocks up to the first image (GIF89a specification).
+//! GIF blocks up to the first image, and whether there is a second (GIF89a specification).
 
 use super::{Bytes, Found};
 use crate::error::ImageError;
@@ -9,7 +9,6 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
     let (width, height) = (bytes.u16_le(6)?, bytes.u16_le(8)?);
     let mut position = 13 + color_table_length(bytes.u8(10)?);
     let mut transparent = false;
-    let mut animated = false;
     loop {
         match bytes.u8(position)? {
             0x21 => {
@@ -17,16 +16,7 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
                 if label == 0xf9 {
                     transparent = bytes.u8(position + 3)? & 1 == 1;
                 }
-                // NETSCAPE2.0 asks for repetition: more than one frame.
-                animated |= label == 0xff && bytes.slice(position + 3, 11)? == b"NETSCAPE2.0";
-                position += 2;
-                loop {
-                    let length = usize::from(bytes.u8(position)?);
-                    position += 1 + length;
-                    if length == 0 {
-                        break;
-                    }
-                }
+                position = behind_sub_blocks(bytes, position + 2)?;
             }
             0x2c => {
                 let [left, top, frame_width, frame_height] =
@@ -37,12 +27,38 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
                     height: u32::from(height),
                     has_alpha: transparent || !covers,
                     progressive: bytes.u8(position + 9)? & 0x40 != 0,
-                    animated,
+// Where the bytes end before that is known, work is planned for an animation.
+                    animated: has_second_image(bytes, position).unwrap_or(true),
                     ..Found::default()
                 });
             }
             0x3b => return Err(ImageError::corrupt_at(Format::Gif, "it ends before its first image", position)),
             other => return Err(ImageError::corrupt_at(Format::Gif, format!("an unknown block 0x{other:02x}"), position)),
+        }
+    }
+}
+
+/// Whether another image follows the one whose descriptor is at `position`.
+fn has_second_image(bytes: Bytes<'_>, position: usize) -> Result<bool, ImageError> {
+    // The descriptor, its colour table and the code size.
+    let mut position = behind_sub_blocks(bytes, position + 11 + color_table_length(bytes.u8(position + 9)?))?;
+    loop {
+        match bytes.u8(position)? {
+            0x2c => return Ok(true),
+            0x21 => position = behind_sub_blocks(bytes, position + 2)?,
+            // The trailer, or what no decoder goes beyond.
+            _ => return Ok(false),
+        }
+    }
+}
+
+/// Where the chain of sub-blocks that begins at `position` ends.
+fn behind_sub_blocks(bytes: Bytes<'_>, mut position: usize) -> Result<usize, ImageError> {
+    loop {
+        let length = usize::from(bytes.u8(position)?);
+        position += 1 + length;
+        if length == 0 {
+            return Ok(position);
         }
     }
 }
