@@ -27,7 +27,7 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
                     height: u32::from(height),
                     has_alpha: transparent || !covers,
                     progressive: bytes.u8(position + 9)? & 0x40 != 0,
-// Where the bytes end before that is known, work is planned for an animation.
+                    // Where the bytes end before that is known, work is planned for an animation.
                     animated: has_second_image(bytes, position).unwrap_or(true),
                     ..Found::default()
                 });

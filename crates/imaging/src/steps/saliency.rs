@@ -14,8 +14,8 @@ use super::resize::resample;
 use crate::alpha::{expand, flatten};
 use crate::orient::Rect;
 use crate::picture::{Picture, Size};
-use fast_image_resize::Resizer;
 use minilab_model::{Color, Gravity, Kernel};
+use minilab_resample::Resampler;
 
 /// The small copy's longer side in pixels.
 const SMALL_SIDE: u32 = 160;
@@ -66,7 +66,7 @@ impl Small {
         };
         let to = Size { width: side(picture.size.width), height: side(picture.size.height) };
         let whole = Rect { x: 0.0, y: 0.0, width: picture.size.width.into(), height: picture.size.height.into() };
-        let small = resample(&mut Resizer::new(), picture, whole, to, Kernel::Linear).ok()?;
+        let small = resample(&mut Resampler::new(), picture, whole, to, Kernel::Linear).ok()?;
         // Clear parts are to be as dull as can be.
         let grey = Color { red: 128, green: 128, blue: 128 };
         let small = expand(&flatten(small, grey));

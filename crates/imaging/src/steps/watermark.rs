@@ -5,8 +5,8 @@ use super::{StepContext, StepError};
 use crate::error::ImageError;
 use crate::orient::Rect;
 use crate::picture::{Picture, Samples, Size};
-use fast_image_resize::Resizer;
 use minilab_model::{Kernel, Watermark};
+use minilab_resample::Resampler;
 
 /// Lays an image or a text over every frame, by Porter and Duff's "over" in gamma-encoded values.
 ///
@@ -67,7 +67,7 @@ fn scaled(own: Size, factor: f64, most: Size) -> Size {
 
 fn resized(overlay: &Picture, to: Size) -> Result<Picture, StepError> {
     let whole = Rect { width: overlay.size.width.into(), height: overlay.size.height.into(), x: 0.0, y: 0.0 };
-    resample(&mut Resizer::new(), overlay, whole, to, Kernel::Lanczos3)
+    resample(&mut Resampler::new(), overlay, whole, to, Kernel::Lanczos3)
         .map_err(|detail| StepError::Image(ImageError::resizer(detail)))
 }
 
