@@ -1,0 +1,310 @@
+//! Finding the format and the quality of a variant by trying: `format = "auto"` and `max_bytes`.
+//!
+//! Each format that may be written is tried once at the recipe's quality; the smallest file is taken. Where that is over
+//! `max_bytes`, the quality is bisected, in the format that was smallest first: a file grows with its quality but for a few
+//! bytes, so seven more files find the highest quality that keeps to it. What is given back has been made and measured, whether
+//! it grew as expected or not.
+
+use super::attachments::held;
+use super::{Attachments, EncodeOptions, Made, encode, encode_animation};
+use crate::alpha::{is_opaque, without_needless_alpha};
+use crate::animation::Animation;
+use crate::error::ImageError;
+use crate::picture::{Deadline, Layout, Picture, Samples};
+use minilab_model::{Format, OutputFormat, VariantSpec};
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+/// Most pixels of an image that `auto` tries as AVIF, where it accepts anything else: an encode takes about two seconds
+/// then, and is not interrupted by a deadline.
+const MAX_AUTO_AVIF_PIXELS: u64 = 1_500_000;
+
+/// Most colours of what counts as a graphic: what a palette holds.
+const MAX_GRAPHIC_COLORS: usize = 256;
+
+/// A variant as a file, in the format and at the quality that its recipe asks for or that are found by trying. What could not
+/// be kept to is warned of.
+///
+/// # Errors
+/// [`ImageError::Encode`] names every format that was tried and what went wrong; [`ImageError::Deadline`].
+pub(crate) fn encode_variant(
+    made: &Made,
+    spec: &VariantSpec,
+    candidates: &[Format],
+    attachments: &Attachments,
+    deadline: Deadline,
+    warnings: &mut Vec<String>,
+) -> Result<(Format, Vec<u8>), ImageError> {
+    let mut search = Search { content: Content::of(made), spec, attachments, deadline, failures: Vec::new() };
+    let mut trials = search.trials(candidates, warnings)?;
+    // Stable: of equals the first that is accepted.
+    trials.sort_by_key(|trial| trial.bytes.len());
+    let best = match spec.max_bytes {
+        Some(limit) if trials.first().is_some_and(|best| best.bytes.len() as u64 > limit) => {
+            search.within(trials, limit, warnings)?
+        }
+        _ => trials.into_iter().next(),
+    };
+    let Some(best) = best else { return Err(search.failed()) };
+    held(attachments, best.format, search.content.layout(), warnings);
+    Ok((best.format, best.bytes))
+}
+
+/// One file that was made.
+struct Trial {
+    format: Format,
+    lossless: bool,
+    quality: u8,
+    bytes: Vec<u8>,
+}
+
+/// What is encoded, an alpha channel that says nothing taken off.
+enum Content<'a> {
+    Still(Cow<'a, Picture>),
+    Animation(&'a Animation),
+}
+
+impl<'a> Content<'a> {
+    fn of(made: &'a Made) -> Self {
+        match made {
+            Made::Still(picture) => Self::Still(without_needless_alpha(picture)),
+            Made::Animation(animation) => Self::Animation(animation),
+        }
+    }
+
+    fn pictures(&self) -> impl Iterator<Item = &Picture> {
+        let (still, frames) = match self {
+            Self::Still(picture) => (Some(picture.as_ref()), &[][..]),
+            Self::Animation(animation) => (None, animation.frames.as_slice()),
+        };
+        still.into_iter().chain(frames.iter().map(|frame| &frame.picture))
+    }
+
+    fn layout(&self) -> Layout {
+        self.pictures().next().map_or(Layout::Rgb, |picture| picture.layout)
+    }
+
+    fn is_opaque(&self) -> bool {
+        self.pictures().all(is_opaque)
+    }
+
+    fn pixels(&self) -> u64 {
+        self.pictures().map(|picture| picture.size.pixels()).sum()
+    }
+
+    /// Whether it is a still that a palette holds as it is.
+    fn is_graphic(&self) -> bool {
+        match self {
+            Self::Still(picture) => has_few_colors(picture),
+            Self::Animation(_) => false,
+        }
+    }
+
+    /// Whether some pixel shows through in part, which GIF has no means for.
+    fn is_translucent(&self) -> bool {
+        self.pictures().any(|picture| {
+            let channels = picture.layout.channels();
+            picture.layout.has_alpha()
+                && match &picture.samples {
+                    Samples::Eight(samples) => {
+                        samples.chunks_exact(channels).any(|pixel| !matches!(pixel[channels - 1], 0 | u8::MAX))
+                    }
+                    Samples::Sixteen(samples) => {
+                        samples.chunks_exact(channels).any(|pixel| !matches!(pixel[channels - 1], 0 | u16::MAX))
+                    }
+                }
+        })
+    }
+}
+
+struct Search<'a> {
+    content: Content<'a>,
+    spec: &'a VariantSpec,
+    attachments: &'a Attachments,
+    deadline: Deadline,
+    /// The formats that did not work, and why.
+    failures: Vec<(Format, String)>,
+}
+
+impl Search<'_> {
+    /// Every format that may be written, at the recipe's quality.
+    fn trials(&mut self, candidates: &[Format], warnings: &mut Vec<String>) -> Result<Vec<Trial>, ImageError> {
+        let formats = match self.spec.format {
+            OutputFormat::Auto => self.fitting(candidates, warnings),
+            _ => candidates.to_vec(),
+        };
+        let mut trials = Vec::new();
+        let quality = self.spec.quality();
+        let is_auto = self.spec.format == OutputFormat::Auto;
+        for format in formats {
+            // Of a graphic the exact file is often the smaller one.
+            let exact = is_auto && format == Format::Webp && !self.spec.lossless && self.content.is_graphic();
+            trials.extend(self.attempt(format, self.spec.lossless, quality)?);
+            if exact {
+                trials.extend(self.attempt(format, true, quality)?);
+            }
+        }
+        Ok(trials)
+    }
+
+    /// The accepted formats that hold what the image has. Where none does, transparency is given up, and that is warned of:
+    /// animations have been made stills by then.
+    fn fitting(&mut self, candidates: &[Format], warnings: &mut Vec<String>) -> Vec<Format> {
+        let mut formats = Vec::new();
+        for &format in candidates {
+            if !formats.contains(&format) {
+                match is_written(format) {
+                    true => formats.push(format),
+                    false => self.failures.push((format, super::unwritten(format))),
+                }
+            }
+        }
+        let is_opaque = self.content.is_opaque();
+        let holding = only(&formats, |format| is_opaque || format.holds_alpha());
+        if holding.is_empty() && !formats.is_empty() {
+            let name = &self.spec.name;
+            warnings.push(format!("variant `{name}`: no accepted format holds transparency: it is laid on the background"));
+        }
+        let formats = if holding.is_empty() { formats } else { holding };
+        // What would look worse, or take too long, is left to where there is nothing else.
+        let is_still = matches!(self.content, Content::Still(_));
+        let pixels = self.content.pixels();
+        let better = only(&formats, |format| match format {
+            Format::Gif if is_still => self.content.is_graphic() && !self.content.is_translucent(),
+            Format::Gif => !self.content.is_translucent(),
+            Format::Avif => pixels <= MAX_AUTO_AVIF_PIXELS,
+            _ => true,
+        });
+        if better.is_empty() { formats } else { better }
+    }
+
+    /// One file, or a failure that is kept in mind.
+    fn attempt(&mut self, format: Format, lossless: bool, quality: u8) -> Result<Option<Trial>, ImageError> {
+        self.deadline.check()?;
+        // What is left out is warned of once, for the file that is taken.
+        let attachments = held(self.attachments, format, self.content.layout(), &mut Vec::new());
+        let options = EncodeOptions { quality, lossless, ..EncodeOptions::of(self.spec, format, &attachments) };
+        let encoded = match &self.content {
+            Content::Still(picture) => encode(picture, &options),
+            Content::Animation(animation) => encode_animation(animation, &options),
+        };
+        match encoded {
+            Ok(bytes) => Ok(Some(Trial { format, lossless, quality, bytes })),
+            Err(detail) => {
+                self.failures.push((format, detail));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The file of the highest quality that keeps to the limit, of the format that is smallest at full quality and can; or
+    /// the smallest file of all.
+    fn within(&mut self, trials: Vec<Trial>, limit: u64, warnings: &mut Vec<String>) -> Result<Option<Trial>, ImageError> {
+        let mut smallest: Option<Trial> = None;
+        let mut keep = |trial: Trial, smallest: &mut Option<Trial>| {
+            if smallest.as_ref().is_none_or(|kept| trial.bytes.len() < kept.bytes.len()) {
+                *smallest = Some(trial);
+            }
+        };
+        for trial in trials {
+            if is_lossy(&trial) {
+                let found = self.bisect(&trial, limit)?;
+                let fits = found.as_ref().is_some_and(|found| found.bytes.len() as u64 <= limit);
+                if fits {
+                    return Ok(found);
+                }
+                if let Some(found) = found {
+                    keep(found, &mut smallest);
+                }
+            }
+            keep(trial, &mut smallest);
+        }
+        if let Some(Trial { format, bytes, .. }) = &smallest {
+            let (name, found) = (&self.spec.name, bytes.len());
+            warnings.push(format!("variant `{name}` has {found} bytes as {format} at the least; max_bytes is {limit}"));
+        }
+        Ok(smallest)
+    }
+
+    /// The file of the highest quality below the trial's that keeps to the limit, or the last that was made: at quality 1.
+    fn bisect(&mut self, trial: &Trial, limit: u64) -> Result<Option<Trial>, ImageError> {
+        let mut best: Option<Trial> = None;
+        // What lies below `fits` is known to keep to the limit, `over` and what lies above it is known not to.
+        let (mut fits, mut over) = (0, trial.quality);
+        while over - fits > 1 {
+            let quality = fits + (over - fits) / 2;
+            let Some(found) = self.attempt(trial.format, trial.lossless, quality)? else { return Ok(best) };
+            let keeps = found.bytes.len() as u64 <= limit;
+            if keeps {
+                fits = quality;
+            } else {
+                over = quality;
+            }
+            if keeps || fits == 0 {
+                best = Some(found);
+            }
+        }
+        Ok(best)
+    }
+
+    /// No format worked.
+    fn failed(self) -> ImageError {
+        let variant = self.spec.name.clone();
+        let mut failures = self.failures.into_iter();
+        let Some((format, mut detail)) = failures.next() else {
+            return ImageError::Internal { detail: format!("variant `{variant}` has no format to be written in") };
+        };
+        for (format, reason) in failures {
+            detail.push_str(&format!("; nor as {format}: {reason}"));
+        }
+        ImageError::Encode { variant, format, detail }
+    }
+}
+
+fn only(formats: &[Format], test: impl Fn(Format) -> bool) -> Vec<Format> {
+    formats.iter().copied().filter(|&format| test(format)).collect()
+}
+
+/// Whether this build writes a format.
+pub(crate) const fn is_written(format: Format) -> bool {
+    match format {
+        Format::Jpeg | Format::Png | Format::Webp | Format::Gif => true,
+        Format::Avif => cfg!(feature = "avif"),
+        Format::Tiff | Format::Bmp | Format::Ico | Format::Svg | Format::Heic | Format::Jxl => false,
+    }
+}
+
+/// Whether a lower quality gives a smaller file.
+fn is_lossy(trial: &Trial) -> bool {
+    match trial.format {
+        Format::Jpeg | Format::Avif => true,
+        Format::Webp => !trial.lossless,
+        _ => false,
+    }
+}
+
+/// Whether there are no more different pixels than a palette holds. A photograph shows soon that it has more.
+fn has_few_colors(picture: &Picture) -> bool {
+    let channels = picture.layout.channels();
+    match &picture.samples {
+        Samples::Eight(samples) => few_different(samples.chunks_exact(channels)),
+        Samples::Sixteen(samples) => few_different(samples.chunks_exact(channels)),
+    }
+}
+
+fn few_different<'a, S: Copy + Into<u64> + PartialEq + 'a>(pixels: impl Iterator<Item = &'a [S]>) -> bool {
+    let mut seen = HashSet::new();
+    let mut last: Option<&[S]> = None;
+    for pixel in pixels {
+        // Graphics have long runs.
+        if last == Some(pixel) {
+            continue;
+        }
+        last = Some(pixel);
+        seen.insert(pixel.iter().fold(0_u64, |all, &sample| all << 16 | sample.into()));
+        if seen.len() > MAX_GRAPHIC_COLORS {
+            return false;
+        }
+    }
+    true
+}
