@@ -58,3 +58,55 @@ fn attach(encoder: &mut Encoder<&mut Vec<u8>>, options: &EncodeOptions<'_>) -> R
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::encode::Attachments;
+    use crate::header::read_header;
+    use crate::picture::Size;
+    use minilab_model::{DecodeLimits, Format, VariantSpec};
+
+    fn encoded(layout: Layout, quality: u8, chroma: ChromaSubsampling, progressive: bool) -> Vec<u8> {
+        let size = Size { width: 61, height: 47 };
+        let samples = (0..61 * 47 * layout.channels()).map(|index| (index * 31 % 256) as u8).collect();
+        let spec = VariantSpec::new("v", "{stem}".to_owned().try_into().unwrap());
+        let none = Attachments::default();
+        let options = EncodeOptions { quality, chroma, progressive, ..EncodeOptions::of(&spec, Format::Jpeg, &none) };
+        encode(&Picture::eight(size, layout, samples), &options).unwrap()
+    }
+
+    /// The frame's marker and the sampling factors of its components.
+    fn frame(file: &[u8]) -> (u8, Vec<u8>) {
+        let at = file.windows(2).position(|pair| pair[0] == 0xff && matches!(pair[1], 0xc0..=0xc2)).unwrap();
+        let count = usize::from(file[at + 9]);
+        (file[at + 1], (0..count).map(|index| file[at + 11 + index * 3]).collect())
+    }
+
+    #[test]
+    fn chroma_is_kept_as_asked() {
+        use ChromaSubsampling::{Auto, Full, Half};
+        let check = |quality, chroma, factors: [u8; 3]| {
+            assert_eq!(frame(&encoded(Layout::Rgb, quality, chroma, false)), (0xc0, factors.to_vec()), "{quality} {chroma:?}");
+        };
+        check(89, Auto, [0x22, 0x11, 0x11]);
+        check(90, Auto, [0x11; 3]);
+        check(95, Half, [0x22, 0x11, 0x11]);
+        check(50, Full, [0x11; 3]);
+    }
+
+    #[test]
+    fn grey_has_one_component() {
+        assert_eq!(frame(&encoded(Layout::Grey, 80, ChromaSubsampling::Auto, false)).1.len(), 1);
+    }
+
+    #[test]
+    fn progressive_is_progressive() {
+        for layout in [Layout::Grey, Layout::Rgb] {
+            let file = encoded(layout, 80, ChromaSubsampling::Auto, true);
+            assert_eq!(frame(&file).0, 0xc2);
+            assert!(read_header(&file, &DecodeLimits::default()).unwrap().progressive);
+        }
+    }
+}

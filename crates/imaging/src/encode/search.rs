@@ -308,3 +308,182 @@ fn few_different<'a, S: Copy + Into<u64> + PartialEq + 'a>(pixels: impl Iterator
     }
     true
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::animation::Frame;
+    use crate::header::read_header;
+    use crate::picture::Size;
+    use minilab_model::DecodeLimits;
+    use std::time::{Duration, Instant};
+
+    const SIDE: u32 = 96;
+
+    fn spec(format: OutputFormat) -> VariantSpec {
+        VariantSpec { format, ..VariantSpec::new("v", "{stem}".to_owned().try_into().unwrap()) }
+    }
+
+    fn drawn(layout: Layout, pixel: impl Fn(u32, u32) -> Vec<u8>) -> Picture {
+        let size = Size { width: SIDE, height: SIDE };
+        Picture::eight(size, layout, (0..SIDE * SIDE).flat_map(|index| pixel(index % SIDE, index / SIDE)).collect())
+    }
+
+    /// Slopes with some noise.
+    fn photo(layout: Layout) -> Picture {
+        drawn(layout, |x, y| {
+            let noise = (x * 7919 + y * 104_729) % 23;
+            (0..layout.channels() as u32).map(|channel| (x * (channel + 1) / 2 + y + noise).min(255) as u8).collect()
+        })
+    }
+
+    /// A red square on nothing.
+    fn logo(corner_alpha: u8) -> Picture {
+        drawn(Layout::Rgba, |x, y| {
+            let inside = (20..60).contains(&x) && (20..60).contains(&y);
+            if inside { vec![200, 30, 30, 255] } else { vec![0, 0, 0, corner_alpha] }
+        })
+    }
+
+    fn animation(picture: &Picture) -> Made {
+        let frame = Frame { picture: picture.clone(), delay: Duration::from_millis(100) };
+        Made::Animation(Animation { frames: vec![frame.clone(), frame], plays: None })
+    }
+
+    fn run(made: &Made, spec: &VariantSpec, formats: &[Format]) -> (Result<(Format, Vec<u8>), ImageError>, Vec<String>) {
+        let mut warnings = Vec::new();
+        let none = Attachments::default();
+        (encode_variant(made, spec, formats, &none, Deadline::default(), &mut warnings), warnings)
+    }
+
+    fn check_max_bytes(format: Format, output: OutputFormat) {
+        let made = Made::Still(photo(Layout::Rgb));
+        let none = Attachments::default();
+        // Every quality, made without the search.
+        let Made::Still(picture) = &made else { unreachable!() };
+        let lengths: Vec<u64> = (1..=80)
+            .map(|quality| EncodeOptions { quality, ..EncodeOptions::of(&spec(output), format, &none) })
+            .map(|options| encode(picture, &options).unwrap().len() as u64)
+            .collect();
+        // What bisection takes for granted, but for a few bytes.
+        assert!(lengths.windows(2).all(|pair| pair[0] <= pair[1] + pair[1] / 16), "{format}: {lengths:?}");
+        for limit in [lengths[79], lengths[79] - 1, lengths[50], lengths[20], lengths[5], lengths[0]] {
+            let spec = VariantSpec { max_bytes: Some(limit), ..spec(output) };
+            let (found, warnings) = run(&made, &spec, &[format]);
+            let length = found.unwrap().1.len() as u64;
+            assert!(length <= limit && warnings.is_empty(), "{format}: {length} of {limit}, {warnings:?}");
+            let best = lengths.iter().filter(|&&length| length <= limit).max().unwrap();
+            assert!(length + best / 16 + 16 >= *best, "{format}: {length}, where {best} would keep to {limit}");
+        }
+        let spec = VariantSpec { max_bytes: Some(100), ..spec(output) };
+        let (found, warnings) = run(&made, &spec, &[format]);
+        assert_eq!(found.unwrap().1.len() as u64, lengths[0], "the smallest is kept");
+        assert!(warnings.len() == 1 && warnings[0].contains("max_bytes is 100"), "{warnings:?}");
+    }
+
+    #[test]
+    fn the_highest_quality_within_max_bytes_is_found() {
+        check_max_bytes(Format::Jpeg, OutputFormat::Jpeg);
+        check_max_bytes(Format::Webp, OutputFormat::Webp);
+        #[cfg(feature = "avif")]
+        check_max_bytes(Format::Avif, OutputFormat::Avif);
+    }
+
+    #[test]
+    fn what_has_no_quality_says_that_it_is_too_large() {
+        let spec = VariantSpec { max_bytes: Some(100), ..spec(OutputFormat::Keep) };
+        let (found, warnings) = run(&Made::Still(photo(Layout::Rgb)), &spec, &[Format::Png]);
+        assert_eq!(found.unwrap().0, Format::Png);
+        assert!(warnings.len() == 1 && warnings[0].contains("as png at the least"), "{warnings:?}");
+    }
+
+    /// What `auto` takes is no larger than any other that may be taken, and keeps transparency.
+    fn check_auto(made: &Made, accept: &[Format], expected: &[Format], warns: bool) {
+        let (found, warnings) = run(made, &spec(OutputFormat::Auto), accept);
+        let (format, bytes) = found.unwrap();
+        assert!(expected.contains(&format), "{format}");
+        assert_eq!(!warnings.is_empty(), warns, "{warnings:?}");
+        for &other in expected {
+            let (alone, _) = run(made, &spec(OutputFormat::Auto), &[other]);
+            assert!(bytes.len() <= alone.unwrap().1.len(), "{other} is smaller than {format}");
+        }
+        let Made::Still(picture) = made else { return };
+        if !warns && format != Format::Avif {
+            let has_alpha = read_header(&bytes, &DecodeLimits::default()).unwrap().has_alpha;
+            assert_eq!(has_alpha, !is_opaque(picture), "{format}");
+        }
+    }
+
+    #[test]
+    fn auto_takes_the_smallest_that_holds_the_image() {
+        use Format::{Gif, Jpeg, Png, Webp};
+        let still = |picture| Made::Still(picture);
+        check_auto(&still(photo(Layout::Rgb)), &[Png, Jpeg, Webp], &[Jpeg, Webp], false);
+        check_auto(&still(photo(Layout::Rgb)), &[Gif, Jpeg], &[Jpeg], false);
+        check_auto(&still(photo(Layout::Grey)), &[Jpeg, Png], &[Jpeg], false);
+        check_auto(&still(photo(Layout::Rgba)), &[Jpeg, Png, Webp], &[Png, Webp], false);
+        check_auto(&still(logo(0)), &[Jpeg, Png], &[Png], false);
+        check_auto(&still(logo(0)), &[Jpeg, Png, Webp], &[Png, Webp], false);
+        check_auto(&still(logo(100)), &[Gif, Jpeg, Png], &[Png], false);
+        // Opaque after all: JPEG may be taken.
+        check_auto(&still(logo(255)), &[Jpeg, Png], &[Jpeg, Png], false);
+        // Nothing else is accepted.
+        check_auto(&still(logo(0)), &[Jpeg], &[Jpeg], true);
+        #[cfg(feature = "avif")]
+        check_auto(&still(photo(Layout::Rgb)), &[Png, Format::Avif], &[Format::Avif], false);
+    }
+
+    fn check_fitting(made: &Made, accept: &[Format], expected: &[Format]) {
+        let (spec, none) = (spec(OutputFormat::Auto), Attachments::default());
+        let deadline = Deadline::default();
+        let mut search = Search { content: Content::of(made), spec: &spec, attachments: &none, deadline, failures: Vec::new() };
+        assert_eq!(search.fitting(accept, &mut Vec::new()), expected);
+    }
+
+    #[test]
+    fn what_would_look_worse_is_left_to_where_there_is_nothing_else() {
+        use Format::{Avif, Gif, Png, Webp};
+        check_fitting(&animation(&logo(0)), &[Webp, Gif], &[Webp, Gif]);
+        check_fitting(&animation(&logo(100)), &[Webp, Gif], &[Webp]);
+        check_fitting(&animation(&logo(100)), &[Gif], &[Gif]);
+        check_fitting(&Made::Still(photo(Layout::Rgb)), &[Gif, Png, Gif, Png], &[Png]);
+        check_fitting(&Made::Still(logo(0)), &[Gif, Png], &[Gif, Png]);
+        let large = Picture::eight(Size { width: 1500, height: 1001 }, Layout::Grey, vec![7; 1500 * 1001]);
+        check_fitting(&Made::Still(large), &[Avif, Png], &[Png]);
+    }
+
+    #[test]
+    fn when_nothing_works_every_format_is_named() {
+        let made = Made::Still(photo(Layout::Cmyk));
+        let (found, _) = run(&made, &spec(OutputFormat::Auto), &[Format::Jpeg, Format::Png, Format::Tiff]);
+        let message = found.unwrap_err().to_string();
+        assert!(message.starts_with("variant `v` cannot be encoded as tiff"), "{message}");
+        assert!(message.contains("nor as jpeg") && message.contains("nor as png"), "{message}");
+        if !is_written(Format::Avif) {
+            let message = run(&made, &spec(OutputFormat::Avif), &[Format::Avif]).0.unwrap_err().to_string();
+            assert!(message.contains("cannot be encoded as avif: this engine is built without AVIF"), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_deadline_is_kept_between_two_files() {
+        let (none, deadline) = (Attachments::default(), Deadline(Some(Instant::now())));
+        let made = Made::Still(photo(Layout::Rgb));
+        let found = encode_variant(&made, &spec(OutputFormat::Jpeg), &[Format::Jpeg], &none, deadline, &mut Vec::new());
+        assert_eq!(found, Err(ImageError::Deadline));
+    }
+
+    #[test]
+    fn few_colors_are_counted_in_both_depths() {
+        assert!(has_few_colors(&logo(0)));
+        assert!(!has_few_colors(&photo(Layout::Rgb)));
+        let size = Size { width: 257, height: 1 };
+        let check = |samples: Vec<u16>, expected| {
+            let picture = Picture { size, layout: Layout::Grey, samples: Samples::Sixteen(samples) };
+            assert_eq!(has_few_colors(&picture), expected);
+        };
+        check((0..257).collect(), false);
+        check((0..257).map(|value| value / 2).collect(), true);
+    }
+}

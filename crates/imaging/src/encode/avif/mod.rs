@@ -11,12 +11,12 @@ use crate::picture::{Layout, Picture, Samples, Size};
 use container::{Container, Image, Pixels};
 use minilab_model::ChromaSubsampling;
 use rav1e::prelude::{
-    CastFromPrimitive, ChromaSampling, ColorDescription, ColorPrimaries, Config, Context, EncoderConfig, EncoderStatus, Frame,
-    MatrixCoefficients, Pixel, PixelRange, TransferCharacteristics,
+    BlockSize, CastFromPrimitive, ChromaSampling, ColorDescription, ColorPrimaries, Config, Context, EncoderConfig, EncoderStatus,
+    Frame, MatrixCoefficients, PartitionRange, Pixel, PixelRange, SceneDetectionSpeed, TransferCharacteristics,
 };
 
-/// rav1e's effort, 0 (slow) to 10.
-const SPEED: u8 = 9;
+/// The preset of rav1e that [`effort`] begins with, 0 (slow) to 10.
+const SPEED: u8 = 10;
 
 /// The longest side in pixels: AV1 has 16 bits for it.
 const MAX_SIDE: u32 = 65_535;
@@ -74,6 +74,20 @@ fn container_chroma(chroma: ChromaSampling) -> container::Chroma {
     }
 }
 
+/// How hard the encoder tries. Small blocks are what gains most: with blocks of 8 and 16 pixels a 512×512 photograph takes 0.3 s
+/// on one core; the nearest preset (9) takes 0.6 s for a file 8% larger. CDEF and fine directions would take 0.15 s each for a
+/// file 0% and 4% smaller. Scenes and motion are what stills have none of.
+fn effort() -> EncoderConfig {
+    let mut config = EncoderConfig::with_speed_preset(SPEED);
+    let settings = &mut config.speed_settings;
+    settings.scene_detection_mode = SceneDetectionSpeed::None;
+    settings.rdo_lookahead_frames = 1;
+    settings.partition.partition_range = PartitionRange::new(BlockSize::BLOCK_8X8, BlockSize::BLOCK_16X16);
+    settings.prediction.fine_directional_intra = false;
+    settings.cdef = false;
+    config
+}
+
 /// One still AV1 frame: a temporal unit with its sequence header.
 fn frame<P: Pixel>(
     size: Size,
@@ -98,7 +112,7 @@ fn frame<P: Pixel>(
         still_picture: true,
         quantizer: usize::from(quantizer),
         min_quantizer: quantizer,
-        ..EncoderConfig::with_speed_preset(SPEED)
+        ..effort()
     };
     let mut context: Context<P> =
         Config::new().with_encoder_config(encoder).with_threads(1).new_context().map_err(|error| error.to_string())?;
