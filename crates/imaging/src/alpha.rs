@@ -2,24 +2,33 @@
 
 use crate::picture::{Layout, Picture, Samples, Size};
 use minilab_model::Color;
+use std::borrow::Cow;
 
 /// The picture without alpha, laid on a colour. Composed in gamma-encoded sRGB, as browsers and libvips do.
 pub(crate) fn flatten(picture: Picture, background: Color) -> Picture {
+    match flattened(&picture, background) {
+        Cow::Owned(flat) => flat,
+        Cow::Borrowed(_) => picture,
+    }
+}
+
+/// As [`flatten`]; a picture without alpha is given back as it is.
+pub(crate) fn flattened(picture: &Picture, background: Color) -> Cow<'_, Picture> {
     let Color { red, green, blue } = background;
     match picture.layout {
-        Layout::Rgba => picture.map_pixels(
+        Layout::Rgba => Cow::Owned(picture.map_pixels(
             Layout::Rgb,
             |pixel| mix(pixel, [red, green, blue], 255).map(|value| value as u8),
             |pixel| mix(pixel, [red, green, blue].map(wide), 65_535).map(|value| value as u16),
-        ),
-        Layout::GreyAlpha if red == green && green == blue => picture.map_pixels(
+        )),
+        Layout::GreyAlpha if red == green && green == blue => Cow::Owned(picture.map_pixels(
             Layout::Grey,
             |pixel| mix(pixel, [red], 255).map(|value| value as u8),
             |pixel| mix(pixel, [wide(red)], 65_535).map(|value| value as u16),
-        ),
+        )),
         // Grey on a colour is a colour.
-        Layout::GreyAlpha => flatten(expand(&picture), background),
-        Layout::Grey | Layout::Rgb | Layout::Cmyk => picture,
+        Layout::GreyAlpha => Cow::Owned(flattened(&expand(picture), background).into_owned()),
+        Layout::Grey | Layout::Rgb | Layout::Cmyk => Cow::Borrowed(picture),
     }
 }
 
@@ -35,32 +44,41 @@ fn mix<S: Copy + Into<u64>, const N: usize>(pixel: &[S], background: [S; N], max
 }
 
 /// Grey as RGB; other layouts are given back as they are.
-pub(crate) fn expand(picture: &Picture) -> Picture {
+pub(crate) fn expand(picture: &Picture) -> Cow<'_, Picture> {
     match picture.layout {
-        Layout::Grey => picture.map_pixels(Layout::Rgb, |pixel| [pixel[0]; 3], |pixel| [pixel[0]; 3]),
-        Layout::GreyAlpha => picture.map_pixels(
+        Layout::Grey => Cow::Owned(picture.map_pixels(Layout::Rgb, |pixel| [pixel[0]; 3], |pixel| [pixel[0]; 3])),
+        Layout::GreyAlpha => Cow::Owned(picture.map_pixels(
             Layout::Rgba,
             |pixel| [pixel[0], pixel[0], pixel[0], pixel[1]],
             |pixel| [pixel[0], pixel[0], pixel[0], pixel[1]],
-        ),
-        Layout::Rgb | Layout::Rgba | Layout::Cmyk => picture.clone(),
+        )),
+        Layout::Rgb | Layout::Rgba | Layout::Cmyk => Cow::Borrowed(picture),
     }
 }
 
-/// Drops an alpha channel that is opaque everywhere.
-pub(crate) fn without_needless_alpha(picture: Picture) -> Picture {
-    let channels = picture.layout.channels();
-    let opaque = match &picture.samples {
-        Samples::Eight(samples) => samples.chunks_exact(channels).all(|pixel| pixel[channels - 1] == u8::MAX),
-        Samples::Sixteen(samples) => samples.chunks_exact(channels).all(|pixel| pixel[channels - 1] == u16::MAX),
-    };
+/// Drops an alpha channel that is opaque everywhere; other pictures are given back as they are.
+pub(crate) fn without_needless_alpha(picture: &Picture) -> Cow<'_, Picture> {
     match picture.layout {
-        Layout::Rgba if opaque => {
-            picture.map_pixels(Layout::Rgb, |pixel| [pixel[0], pixel[1], pixel[2]], |pixel| [pixel[0], pixel[1], pixel[2]])
+        Layout::Rgba if is_opaque(picture) => Cow::Owned(picture.map_pixels(
+            Layout::Rgb,
+            |pixel| [pixel[0], pixel[1], pixel[2]],
+            |pixel| [pixel[0], pixel[1], pixel[2]],
+        )),
+        Layout::GreyAlpha if is_opaque(picture) => {
+            Cow::Owned(picture.map_pixels(Layout::Grey, |pixel| [pixel[0]], |pixel| [pixel[0]]))
         }
-        Layout::GreyAlpha if opaque => picture.map_pixels(Layout::Grey, |pixel| [pixel[0]], |pixel| [pixel[0]]),
-        _ => picture,
+        _ => Cow::Borrowed(picture),
     }
+}
+
+/// Whether nothing shows through: every pixel has full alpha, or there is none.
+pub(crate) fn is_opaque(picture: &Picture) -> bool {
+    let channels = picture.layout.channels();
+    !picture.layout.has_alpha()
+        || match &picture.samples {
+            Samples::Eight(samples) => samples.chunks_exact(channels).all(|pixel| pixel[channels - 1] == u8::MAX),
+            Samples::Sixteen(samples) => samples.chunks_exact(channels).all(|pixel| pixel[channels - 1] == u16::MAX),
+        }
 }
 
 /// Lays a picture on a transparent canvas. Without anything to pad it comes back as it is, without an alpha channel.
@@ -142,7 +160,7 @@ mod tests {
 
     #[test]
     fn alpha_goes_only_when_it_says_nothing() {
-        assert_eq!(without_needless_alpha(rgba(&[[1, 2, 3, 255]])).layout, Layout::Rgb);
-        assert_eq!(without_needless_alpha(rgba(&[[1, 2, 3, 255], [1, 2, 3, 254]])).layout, Layout::Rgba);
+        assert_eq!(without_needless_alpha(&rgba(&[[1, 2, 3, 255]])).layout, Layout::Rgb);
+        assert_eq!(without_needless_alpha(&rgba(&[[1, 2, 3, 255], [1, 2, 3, 254]])).layout, Layout::Rgba);
     }
 }

@@ -226,8 +226,8 @@ impl Finisher<'_> {
             formats.retain(|&format| keeps_animation(self.header.format, format));
         }
         let attachments = metadata::attachments(self.source, self.header, variant, &self.colors);
-        let (format, bytes) = encode_variant(made, variant, &formats, &attachments, &mut self.warnings)
-            .map_err(|(format, detail)| ImageError::Encode { variant: variant.name.clone(), format, detail })?;
+        let deadline = self.steps.deadline;
+        let (format, bytes) = encode_variant(made, variant, &formats, &attachments, deadline, &mut self.warnings)?;
         self.outputs[index] = Some(Output { name: variant.name.clone(), format, width: size.width, height: size.height, bytes });
         Ok(())
     }

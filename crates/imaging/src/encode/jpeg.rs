@@ -1,10 +1,16 @@
+//! JPEG (ITU-T T.81): 8 bits a channel, grey or Y′CbCr, baseline or progressive.
+
+use super::EncodeOptions;
+use super::attachments::{EXIF_PREFIX, XMP_PREFIX};
 use crate::picture::{Layout, Picture};
-use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
+use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, EncodingError, SamplingFactor};
+use minilab_model::ChromaSubsampling;
 
 /// From this quality on, chroma is kept at full size, as sharp and mozjpeg do.
 const FULL_CHROMA_QUALITY: u8 = 90;
 
-pub(super) fn encode(picture: &Picture, quality: u8) -> Result<Vec<u8>, String> {
+/// A flat picture as a file. Grey stays grey.
+pub(super) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
     let color_type = match picture.layout {
         Layout::Grey => ColorType::Luma,
         Layout::Rgb => ColorType::Rgb,
@@ -12,17 +18,95 @@ pub(super) fn encode(picture: &Picture, quality: u8) -> Result<Vec<u8>, String> 
     };
     let side = |side: u32| u16::try_from(side).map_err(|_| format!("a side has {side} pixels and JPEG ends at 65,535"));
     let (width, height) = (side(picture.size.width)?, side(picture.size.height)?);
-    let quality = quality.clamp(1, 100);
+    let quality = options.quality.clamp(1, 100);
     let samples = picture.to_eight_bits();
     // About what photographs take; the vector grows if need be.
     let mut output = Vec::with_capacity(samples.len() / 8 + 1024);
     let mut encoder = Encoder::new(&mut output, quality);
-    let sampling = if quality < FULL_CHROMA_QUALITY { SamplingFactor::F_2_2 } else { SamplingFactor::F_1_1 };
-    encoder.set_sampling_factor(sampling);
+    encoder.set_sampling_factor(sampling(options.chroma, quality));
     // The default takes one pixel of four, which makes coloured edges jump. The mean costs a tenth more time.
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
-    // Huffman tables of its own would make a file 2% smaller and take three times as long (512×512 photographs).
-    encoder.set_optimized_huffman_tables(false);
+    // Huffman tables of its own make a file 2% smaller and take three times as long (512×512 photographs). Scans of a
+    // progressive file have statistics so different that the standard tables would make it larger than a baseline one.
+    encoder.set_progressive(options.progressive);
+    encoder.set_optimized_huffman_tables(options.progressive);
+    attach(&mut encoder, options).map_err(|error| error.to_string())?;
     encoder.encode(&samples, width, height, color_type).map_err(|error| error.to_string())?;
     Ok(output)
+}
+
+fn sampling(chroma: ChromaSubsampling, quality: u8) -> SamplingFactor {
+    match chroma {
+        ChromaSubsampling::Half => SamplingFactor::F_2_2,
+        ChromaSubsampling::Auto if quality < FULL_CHROMA_QUALITY => SamplingFactor::F_2_2,
+        ChromaSubsampling::Auto | ChromaSubsampling::Full => SamplingFactor::F_1_1,
+    }
+}
+
+/// Writes what stands beside the pixels: EXIF and XMP as APP1, the profile as APP2 over as many segments as it takes
+/// (ICC.1, annex B.4).
+fn attach(encoder: &mut Encoder<&mut Vec<u8>>, options: &EncodeOptions<'_>) -> Result<(), EncodingError> {
+    let prefixed = |prefix: &[u8], data: &[u8]| [prefix, data].concat();
+    if let Some(exif) = &options.attachments.exif {
+        encoder.add_app_segment(1, prefixed(EXIF_PREFIX, exif))?;
+    }
+    if let Some(xmp) = &options.attachments.xmp {
+        encoder.add_app_segment(1, prefixed(XMP_PREFIX, xmp))?;
+    }
+    if let Some(icc) = &options.attachments.icc {
+        encoder.add_icc_profile(icc)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::encode::Attachments;
+    use crate::header::read_header;
+    use crate::picture::Size;
+    use minilab_model::{DecodeLimits, Format, VariantSpec};
+
+    fn encoded(layout: Layout, quality: u8, chroma: ChromaSubsampling, progressive: bool) -> Vec<u8> {
+        let size = Size { width: 61, height: 47 };
+        let samples = (0..61 * 47 * layout.channels()).map(|index| (index * 31 % 256) as u8).collect();
+        let spec = VariantSpec::new("v", "{stem}".to_owned().try_into().unwrap());
+        let none = Attachments::default();
+        let options = EncodeOptions { quality, chroma, progressive, ..EncodeOptions::of(&spec, Format::Jpeg, &none) };
+        encode(&Picture::eight(size, layout, samples), &options).unwrap()
+    }
+
+    /// The frame's marker and the sampling factors of its components.
+    fn frame(file: &[u8]) -> (u8, Vec<u8>) {
+        let at = file.windows(2).position(|pair| pair[0] == 0xff && matches!(pair[1], 0xc0..=0xc2)).unwrap();
+        let count = usize::from(file[at + 9]);
+        (file[at + 1], (0..count).map(|index| file[at + 11 + index * 3]).collect())
+    }
+
+    #[test]
+    fn chroma_is_kept_as_asked() {
+        use ChromaSubsampling::{Auto, Full, Half};
+        let check = |quality, chroma, factors: [u8; 3]| {
+            assert_eq!(frame(&encoded(Layout::Rgb, quality, chroma, false)), (0xc0, factors.to_vec()), "{quality} {chroma:?}");
+        };
+        check(89, Auto, [0x22, 0x11, 0x11]);
+        check(90, Auto, [0x11; 3]);
+        check(95, Half, [0x22, 0x11, 0x11]);
+        check(50, Full, [0x11; 3]);
+    }
+
+    #[test]
+    fn grey_has_one_component() {
+        assert_eq!(frame(&encoded(Layout::Grey, 80, ChromaSubsampling::Auto, false)).1.len(), 1);
+    }
+
+    #[test]
+    fn progressive_is_progressive() {
+        for layout in [Layout::Grey, Layout::Rgb] {
+            let file = encoded(layout, 80, ChromaSubsampling::Auto, true);
+            assert_eq!(frame(&file).0, 0xc2);
+            assert!(read_header(&file, &DecodeLimits::default()).unwrap().progressive);
+        }
+    }
 }

@@ -1,16 +1,24 @@
 //! Writing variants. Pictures come upright, with straight alpha, in the colours that are to be written.
 
 mod apng;
+mod attachments;
+#[cfg(feature = "avif")]
+mod avif;
 mod gif;
 mod indexed;
 mod jpeg;
 mod png;
+mod quality;
+mod search;
 mod webp;
 
-use crate::alpha::{flatten, without_needless_alpha};
+use crate::alpha::{flattened, without_needless_alpha};
 use crate::animation::Animation;
 use crate::picture::Picture;
 use minilab_model::{ChromaSubsampling, Color, Format, OutputFormat, VariantSpec};
+
+pub(crate) use attachments::Attachments;
+pub(crate) use search::encode_variant;
 
 /// How a variant is written.
 #[derive(Debug, Clone, Copy)]
@@ -33,17 +41,6 @@ pub(crate) struct EncodeOptions<'a> {
     pub attachments: &'a Attachments,
 }
 
-/// What is written beside the pixels.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Attachments {
-    /// The ICC profile of the pixels.
-    pub icc: Option<Vec<u8>>,
-    /// EXIF: a TIFF structure.
-    pub exif: Option<Vec<u8>>,
-    /// An XMP packet.
-    pub xmp: Option<Vec<u8>>,
-}
-
 impl<'a> EncodeOptions<'a> {
     /// As a variant says.
     pub(crate) fn of(spec: &VariantSpec, format: Format, attachments: &'a Attachments) -> Self {
@@ -60,17 +57,27 @@ impl<'a> EncodeOptions<'a> {
     }
 }
 
+/// What is to be written: a still, or an animation.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Made {
+    Still(Picture),
+    Animation(Animation),
+}
+
 /// The encoded file.
 ///
 /// # Errors
 /// What went wrong, as a part of a sentence.
 pub(crate) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
+    let picture = &*attachments::as_profiled(picture, options.attachments);
     match options.format {
-        Format::Jpeg => jpeg::encode(&flatten(picture.clone(), options.background), options.quality),
-        Format::Png => png::encode(&without_needless_alpha(picture.clone()), options),
+        Format::Jpeg => jpeg::encode(&flattened(picture, options.background), options),
+        Format::Png => png::encode(&without_needless_alpha(picture), options),
         Format::Gif => gif::encode(picture, options),
-        Format::Webp => webp::encode(&without_needless_alpha(picture.clone()), options.quality),
-        _ => Err("there is no encoder".to_owned()),
+        Format::Webp => webp::encode(&without_needless_alpha(picture), options.quality),
+        #[cfg(feature = "avif")]
+        Format::Avif => avif::encode(&without_needless_alpha(picture), options),
+        _ => Err(unwritten(options.format)),
     }
 }
 
@@ -82,36 +89,16 @@ pub(crate) fn encode_animation(animation: &Animation, options: &EncodeOptions<'_
     match options.format {
         Format::Gif => gif::encode_animation(animation, options),
         Format::Png => apng::encode(animation, options),
-        _ => Err("there is no encoder for animations".to_owned()),
+        _ => Err(unwritten(options.format)),
     }
 }
 
-/// What is to be written: a still, or an animation.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Made {
-    Still(Picture),
-    Animation(Animation),
-}
-
-/// A variant as a file, in the format and at the quality that its recipe asks for or that are found by trying. What could not
-/// be kept to is warned of.
-///
-/// # Errors
-/// The format, and what went wrong as a part of a sentence.
-pub(crate) fn encode_variant(
-    made: &Made,
-    spec: &VariantSpec,
-    candidates: &[Format],
-    attachments: &Attachments,
-    _warnings: &mut Vec<String>,
-) -> Result<(Format, Vec<u8>), (Format, String)> {
-    let format = candidates.first().copied().unwrap_or(Format::Png);
-    let options = EncodeOptions::of(spec, format, attachments);
-    let encoded = match made {
-        Made::Still(picture) => encode(picture, &options),
-        Made::Animation(animation) => encode_animation(animation, &options),
-    };
-    encoded.map(|bytes| (format, bytes)).map_err(|detail| (format, detail))
+/// Why a format is not written.
+fn unwritten(format: Format) -> String {
+    match format {
+        Format::Avif => "this engine is built without AVIF (the feature `avif`)".to_owned(),
+        _ => "there is no encoder".to_owned(),
+    }
 }
 
 /// The formats that a variant of a source can be written in: one, or those that `auto` chooses from.

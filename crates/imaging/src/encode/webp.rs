@@ -20,7 +20,7 @@ pub(super) fn encode(picture: &Picture, quality: u8) -> Result<Vec<u8>, String> 
         Layout::Grey | Layout::GreyAlpha | Layout::Cmyk => return Err("its pixels are not RGB".to_owned()),
     };
     let mut config = WebPConfig::new().map_err(|()| "libwebp's version is not the one it was built for".to_owned())?;
-    config.quality = f32::from(quality.clamp(1, 100));
+    config.quality = super::quality::webp(quality);
     config.method = METHOD;
     let samples = picture.to_eight_bits();
     let encoder = webp::Encoder::new(&samples, layout, picture.size.width, picture.size.height);
