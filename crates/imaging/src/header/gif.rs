@@ -42,6 +42,7 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
                     animated,
                     icc: IccParts::default(),
                     exif: None,
+                    orientation: None,
                     details: Details::Other,
                 });
             }

@@ -146,6 +146,7 @@ fn finish(mut segments: Segments, scan_offset: usize, scan_components: u8) -> Re
         animated: false,
         icc: IccParts { parts: segments.icc.into_iter().map(|(_, range)| range).collect(), deflated: false },
         exif: segments.exif,
+        orientation: None,
         details: Details::Jpeg {
             adobe: segments.adobe_transform.is_some(),
             scan_offset,

@@ -35,6 +35,7 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
         animated: false,
         icc: IccParts::default(),
         exif: None,
+        orientation: None,
         details: Details::Png { palette: color_type == 3 },
     };
     let mut position = 33;

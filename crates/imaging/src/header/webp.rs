@@ -38,6 +38,7 @@ fn found(bitstream: Bitstream) -> Found {
         animated: false,
         icc: IccParts::default(),
         exif: None,
+        orientation: None,
         details: Details::Webp { lossless: bitstream.lossless },
     }
 }
