@@ -5,6 +5,8 @@ pub(crate) mod avif;
 pub(crate) mod bmp;
 mod gif;
 mod ico;
+#[cfg(feature = "avif")]
+pub(crate) mod items;
 mod jpeg;
 mod png;
 pub(crate) mod svg;
