@@ -75,7 +75,12 @@ def faded(quadrants):
     return image
 
 
+def larger(quadrants):
+    return quadrants.resize((100, 90), Image.Resampling.NEAREST)
+
+
 def references(quadrants):
+    yield "png-100x90.png", encoded(larger(quadrants), "PNG")
     yield "png-grey.png", encoded(quadrants.convert("L"), "PNG")
     yield "png-bilevel.png", encoded(quadrants.convert("1", dither=Image.Dither.NONE), "PNG")
     yield "png-faded.png", encoded(faded(quadrants), "PNG")
@@ -266,12 +271,12 @@ def av1_parts(file):
 
 
 def avif_grid(quadrants):
-    """Two by two tiles of 40×32 that cover 64×48: what stands over at the right and below is cut off."""
-    canvas = Image.new("RGB", (80, 64), "white")
-    canvas.paste(quadrants)
-    tiles = [canvas.crop((x, y, x + 40, y + 32)) for y in (0, 32) for x in (0, 40)]
+    """Two by two tiles of 64×64 that cover 100×90: what stands over at the right and below is cut off."""
+    canvas = Image.new("RGB", (128, 128), "white")
+    canvas.paste(larger(quadrants))
+    tiles = [canvas.crop((x, y, x + 64, y + 64)) for y in (0, 64) for x in (0, 64)]
     parts = [av1_parts(encoded(tile, "AVIF", quality=90, subsampling="4:4:4", codec="aom", speed=6)) for tile in tiles]
-    description = bytes((0, 0, 1, 1)) + struct.pack(">HH", 64, 48)
+    description = bytes((0, 0, 1, 1)) + struct.pack(">HH", 100, 90)
 
     def meta(start):
         infos = [full_box(b"infe", 2, 0, struct.pack(">HH4s", 1, 0, b"grid"), b"\0")]
@@ -281,7 +286,7 @@ def avif_grid(quadrants):
         for i, (_, data) in enumerate(parts):
             places += struct.pack(">HHHHII", 2 + i, 0, 0, 1, start, len(data))
             start += len(data)
-        sizes = [full_box(b"ispe", 0, 0, struct.pack(">II", *size)) for size in ((64, 48), (40, 32))]
+        sizes = [full_box(b"ispe", 0, 0, struct.pack(">II", *size)) for size in ((100, 90), (64, 64))]
         color = box(b"colr", b"nclx", struct.pack(">HHHB", 1, 13, 6, 0x80))
         links = struct.pack(">I", 5) + struct.pack(">HBBB", 1, 2, 1, 4)
         links += b"".join(struct.pack(">HBBBB", 2 + i, 3, 2, 0x83, 4) for i in range(4))

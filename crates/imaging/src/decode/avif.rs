@@ -37,7 +37,10 @@ fn pixels<S: Sample>(source: &[u8], header: &Header, options: &DecodeOptions<'_>
         premultiplied: alpha.is_some_and(|alpha| items.referred(b"prem", primary).contains(&alpha)),
         nclx: nclx(&items, source, primary),
     };
-    if parts.alpha.as_ref().is_some_and(|alpha| (alpha.columns, alpha.rows, alpha.tile) != (parts.color.columns, parts.color.rows, parts.color.tile))
+    if parts
+        .alpha
+        .as_ref()
+        .is_some_and(|alpha| (alpha.columns, alpha.rows, alpha.tile) != (parts.color.columns, parts.color.rows, parts.color.tile))
     {
         return Err(ImageError::unsupported(Format::Avif, "transparency of another size than the colours"));
     }

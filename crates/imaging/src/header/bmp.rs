@@ -56,11 +56,9 @@ impl Bitmap {
             return Err(ImageError::unsupported(format, format!("a header of {length} bytes")));
         }
         let (width, height, bits) = match length {
-            CORE => (
-                i32::from(bytes.u16_le(start + 4)?),
-                i32::from(bytes.u16_le(start + 6)?),
-                u32::from(bytes.u16_le(start + 10)?),
-            ),
+            CORE => {
+                (i32::from(bytes.u16_le(start + 4)?), i32::from(bytes.u16_le(start + 6)?), u32::from(bytes.u16_le(start + 10)?))
+            }
             _ => (signed(bytes, start + 4)?, signed(bytes, start + 8)?, u32::from(bytes.u16_le(start + 14)?)),
         };
         let width_pixels = u32::try_from(width).map_err(|_| corrupt(format!("its width is {width}")))?;

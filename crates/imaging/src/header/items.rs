@@ -271,7 +271,10 @@ impl Items {
 
     /// The items that refer to an item in some way.
     pub(crate) fn referring<'a>(&'a self, kind: &'a [u8; 4], to: u32) -> impl Iterator<Item = u32> + 'a {
-        self.references.iter().filter(move |reference| &reference.kind == kind && reference.to.contains(&to)).map(|found| found.from)
+        self.references
+            .iter()
+            .filter(move |reference| &reference.kind == kind && reference.to.contains(&to))
+            .map(|found| found.from)
     }
 
     /// Where the bytes of an item lie in the file, when they lie together.

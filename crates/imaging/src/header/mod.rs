@@ -85,6 +85,8 @@ pub(crate) enum Details {
         jpeg: bool,
         /// Rows of a strip or tile.
         chunk_rows: u32,
+        /// How many strips or tiles a row takes.
+        readers: u32,
     },
     Bmp {
         /// Run-length coded.

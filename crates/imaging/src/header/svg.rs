@@ -100,7 +100,8 @@ fn is_closed(attributes: &[u8]) -> bool {
 /// A length in CSS pixels; `None` for percentages, `auto` and what is no length.
 fn length(text: &str) -> Option<f64> {
     let text = text.trim();
-    let digits = text.char_indices().find(|&(index, character)| !is_number(text, index, character)).map_or(text.len(), |(index, _)| index);
+    let digits =
+        text.char_indices().find(|&(index, character)| !is_number(text, index, character)).map_or(text.len(), |(index, _)| index);
     let (number, unit) = text.split_at(digits);
     let number: f64 = number.parse().ok()?;
     let pixels = match unit.trim() {

@@ -337,6 +337,9 @@ impl Shape {
         if self.reversed_bits && self.compression != Compression::Group4 {
             return Err(unsupported("a reversed order of bits"));
         }
+        if self.readers() > MAX_READERS {
+            return Err(unsupported("so many tiles in a row"));
+        }
         let (width, height) = self.chunk;
         // Tiles are larger than the picture only to fill their grid.
         let is_sane = width > 0 && height > 0 && (!self.tiled || width <= self.width.saturating_add(MAX_TILE_EXCESS));
@@ -359,12 +362,21 @@ impl Shape {
         }
     }
 
+    /// How many chunks a row takes: those across, for each channel that stands by itself.
+    fn readers(&self) -> u64 {
+        let planes = if self.planar { u64::from(self.samples) } else { 1 };
+        u64::from(self.width.div_ceil(self.chunk.0.max(1))) * planes
+    }
+
     /// Bytes of one row of a chunk: of all channels, or of one where they stand by themselves.
     pub(crate) fn row_bytes(&self) -> usize {
         let samples = if self.planar { 1 } else { u64::from(self.samples) };
         (u64::from(self.chunk.0) * samples * u64::from(self.bits)).div_ceil(8) as usize
     }
 }
+
+/// Most chunks that are read side by side. Each takes a window of its own.
+const MAX_READERS: u64 = 1024;
 
 /// How much wider than the picture a tile may be.
 const MAX_TILE_EXCESS: u32 = 8192;
@@ -456,7 +468,11 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
         icc: IccParts { parts: icc.into_iter().collect(), deflated: false },
         exif: None,
         orientation: Some(orientation.unwrap_or_default()),
-        details: Details::Tiff { jpeg: shape.compression == Compression::Jpeg, chunk_rows: shape.chunk.1 },
+        details: Details::Tiff {
+            jpeg: shape.compression == Compression::Jpeg,
+            chunk_rows: shape.chunk.1,
+            readers: shape.readers() as u32,
+        },
     })
 }
 

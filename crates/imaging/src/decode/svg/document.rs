@@ -198,7 +198,8 @@ mod tests {
         let level = |n: u32| format!("<g id='g{n}'>{}</g>", format!("<use href='#g{}'/>", n - 1).repeat(10));
         let levels: String = (1..8).map(level).collect();
         check(&format!("<svg><g id='g0'><path/></g>{levels}</svg>"), "elements to draw");
-        let pattern = |n: u32| format!("<pattern id='g{n}'>{}</pattern>", format!("<path style='fill:url(#g{})'/>", n - 1).repeat(10));
+        let pattern =
+            |n: u32| format!("<pattern id='g{n}'>{}</pattern>", format!("<path style='fill:url(#g{})'/>", n - 1).repeat(10));
         let patterns: String = (1..8).map(pattern).collect();
         check(&format!("<svg>{patterns}</svg>"), "elements to draw");
         let class = |n: u32| format!("<mask id='g{n}'>{}</mask>", format!("<path class='c{}'/>", n - 1).repeat(10));

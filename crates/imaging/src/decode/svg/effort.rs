@@ -3,14 +3,11 @@
 
 use crate::error::ImageError;
 use crate::picture::Size;
+use crate::plan::{DRAWN_LAYERS, MIN_DRAWN_PIXELS};
 use minilab_model::Format;
 use resvg::tiny_skia::{Rect, Transform};
 use resvg::usvg::filter::{Filter, Kind};
 use resvg::usvg::{ClipPath, Group, Mask, Node, Paint, Path, Pattern, Tree};
-
-/// Most pixels of all layers that exist at once, in canvases, or this many where the canvas is small.
-pub(crate) const MAX_LAYERS: u64 = 12;
-pub(crate) const MIN_LAYER_PIXELS: u64 = 16 << 20;
 
 /// Most pixels that are painted or looked at: some seconds of work.
 const MAX_WORK: f64 = 3e9;
@@ -25,7 +22,7 @@ const MAX_DEPTH: u32 = 300;
 pub(super) fn check(tree: &Tree, transform: Transform, canvas: Size) -> Result<(), ImageError> {
     let mut effort = Effort {
         canvas: (canvas.width as f32, canvas.height as f32),
-        max_layers: (canvas.pixels() * MAX_LAYERS).max(MIN_LAYER_PIXELS) as f64,
+        max_layers: (canvas.pixels() * DRAWN_LAYERS).max(MIN_DRAWN_PIXELS) as f64,
         work: 0.0,
         visits: 0,
     };

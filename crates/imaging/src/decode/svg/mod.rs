@@ -62,10 +62,7 @@ fn tree(source: &[u8]) -> Result<Tree, ImageError> {
     let options = Options {
         default_size: default_size.unwrap_or(Options::default().default_size),
         // By default usvg reads files that a document names.
-        image_href_resolver: ImageHrefResolver {
-            resolve_data: Box::new(|_, _, _| None),
-            resolve_string: Box::new(|_, _| None),
-        },
+        image_href_resolver: ImageHrefResolver { resolve_data: Box::new(|_, _, _| None), resolve_string: Box::new(|_, _| None) },
         ..Options::default()
     };
     Tree::from_xmltree(&parsed, &options).map_err(|error| match error {

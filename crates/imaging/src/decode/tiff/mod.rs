@@ -80,7 +80,8 @@ impl<'a> Chunks<'a> {
         shape: &'a Shape,
         options: &DecodeOptions<'_>,
     ) -> Result<Self, ImageError> {
-        let tags = if shape.tiled { (tag::TILE_OFFSETS, tag::TILE_BYTE_COUNTS) } else { (tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS) };
+        let tags =
+            if shape.tiled { (tag::TILE_OFFSETS, tag::TILE_BYTE_COUNTS) } else { (tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS) };
         let missing = || ImageError::corrupt(Format::Tiff, "it does not say where its pixels are");
         let offsets = directory.field(tags.0)?.ok_or_else(missing)?;
         let lengths = directory.field(tags.1)?.ok_or_else(missing)?;

@@ -45,11 +45,23 @@ impl<S: Sample> RowMaker<S> {
         // Numbers stand with the lowest byte first once a predictor is undone.
         let little = self.little_endian || shape.predictor != Predictor::None;
         match (shape.float, shape.bits) {
-            (true, 32) => fill(target, self.bytes.as_chunks().0.iter().map(|&bytes| light(f64::from(f32::from_le_bytes(ordered(bytes, little)))))),
-            (true, _) => fill(target, self.bytes.as_chunks().0.iter().map(|&bytes| light(f64::from_le_bytes(ordered(bytes, little))))),
+            (true, 32) => fill(
+                target,
+                self.bytes.as_chunks().0.iter().map(|&bytes| light(f64::from(f32::from_le_bytes(ordered(bytes, little))))),
+            ),
+            (true, _) => {
+                fill(target, self.bytes.as_chunks().0.iter().map(|&bytes| light(f64::from_le_bytes(ordered(bytes, little)))))
+            }
             (false, 8) => fill(target, self.bytes.iter().map(|&byte| S::from_u64(u64::from(byte)))),
             (false, 16) => {
-                fill(target, self.bytes.as_chunks().0.iter().map(|&bytes| S::from_u64(u64::from(u16::from_le_bytes(ordered(bytes, little))))));
+                fill(
+                    target,
+                    self.bytes
+                        .as_chunks()
+                        .0
+                        .iter()
+                        .map(|&bytes| S::from_u64(u64::from(u16::from_le_bytes(ordered(bytes, little))))),
+                );
             }
             (false, 32) => {
                 let narrow = |value: u32| S::from_u64(u64::from(value >> 16));
@@ -57,7 +69,8 @@ impl<S: Sample> RowMaker<S> {
             }
             (false, bits) => {
                 let full = (1_u64 << bits) - 1;
-                let scale = |value: u64| if shape.photometric == Photometric::Palette { value } else { (value * S::MAX + full / 2) / full };
+                let scale =
+                    |value: u64| if shape.photometric == Photometric::Palette { value } else { (value * S::MAX + full / 2) / full };
                 fill(target, Bits { bytes: &self.bytes, position: 0, bits: bits as usize }.map(|value| S::from_u64(scale(value))));
             }
         }
@@ -143,12 +156,12 @@ fn undo(bytes: &mut Vec<u8>, shape: &Shape, together: usize, little_endian: bool
                 bytes[index] = bytes[index].wrapping_add(bytes[index - together]);
             }
         }
-        (Predictor::Horizontal, 16) => add::<2>(bytes, together, little_endian, |a, b| {
-            u16::from_le_bytes(a).wrapping_add(u16::from_le_bytes(b)).to_le_bytes()
-        }),
-        (Predictor::Horizontal, _) => add::<4>(bytes, together, little_endian, |a, b| {
-            u32::from_le_bytes(a).wrapping_add(u32::from_le_bytes(b)).to_le_bytes()
-        }),
+        (Predictor::Horizontal, 16) => {
+            add::<2>(bytes, together, little_endian, |a, b| u16::from_le_bytes(a).wrapping_add(u16::from_le_bytes(b)).to_le_bytes())
+        }
+        (Predictor::Horizontal, _) => {
+            add::<4>(bytes, together, little_endian, |a, b| u32::from_le_bytes(a).wrapping_add(u32::from_le_bytes(b)).to_le_bytes())
+        }
         (Predictor::FloatingPoint, bits) => {
             // The bytes were sorted by significance, highest first, then subtracted from their neighbours.
             for index in together..bytes.len() {
@@ -157,7 +170,11 @@ fn undo(bytes: &mut Vec<u8>, shape: &Shape, together: usize, little_endian: bool
             let width = bits as usize / 8;
             let count = bytes.len() / width;
             let sorted = std::mem::take(bytes);
-            bytes.extend((0..count).flat_map(|value| (0..width).rev().map(move |byte| (value, byte))).map(|(value, byte)| sorted[byte * count + value]));
+            bytes.extend(
+                (0..count)
+                    .flat_map(|value| (0..width).rev().map(move |byte| (value, byte)))
+                    .map(|(value, byte)| sorted[byte * count + value]),
+            );
         }
     }
 }

@@ -206,7 +206,8 @@ fn jpeg(packed: &[u8], tables: Option<&[u8]>, shape: &Shape, max_pixels: u64) ->
         None => packed.to_vec(),
     };
     let (width, height) = shape.chunk;
-    let options = DecoderOptions::default().set_max_width(width as usize).set_max_height(height as usize).jpeg_set_max_scans(MAX_SCANS);
+    let options =
+        DecoderOptions::default().set_max_width(width as usize).set_max_height(height as usize).jpeg_set_max_scans(MAX_SCANS);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file.as_slice()), options);
     let failed = |error: zune_jpeg::errors::DecodeErrors| corrupt(format!("its JPEG data cannot be decoded: {error}"));
     decoder.decode_headers().map_err(failed)?;
