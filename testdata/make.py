@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw
 from PIL.TiffImagePlugin import IFDRational
 
 import icc
+import more_formats
 
 PILLOW = "13.0.0"
 OUT = Path(__file__).resolve().parent / "formats"
@@ -340,6 +341,7 @@ def not_images():
 def everything():
     for family in (orientations, rich_exif, profiles, jpegs, pngs, webps, gifs, tricky_gif, tricky_apng, not_images):
         yield from family()
+    yield from more_formats.files(quadrants(), clouds, hidden_colour())
 
 
 def main():
@@ -356,7 +358,7 @@ def main():
             different.append(name)
             if not check:
                 path.write_bytes(data)
-    unknown = sorted(p.name for p in OUT.iterdir() if p.name not in names)
+    unknown = sorted(p.name for p in OUT.iterdir() if p.name not in names | more_formats.MADE_ELSEWHERE)
     print(f"{len(names)} files, {total} bytes, {len(different)} {'different' if check else 'written'}")
     for name in different + [f"{name}: not made by this script" for name in unknown]:
         print("  " + name)

@@ -22,6 +22,12 @@ pub enum ImageError {
         /// The kind: "arithmetic coding", "decoding".
         what: String,
     },
+    /// An image of a format that this build cannot decode.
+    #[error("the file is {}; this build has no decoder for it", Article(*.format))]
+    NoDecoder {
+        /// The format.
+        format: Format,
+    },
     /// The source is over a limit; nothing was decoded.
     #[error("the image has {} {what}; the limit is {}", Grouped(*.actual), Grouped(*.limit))]
     LimitExceeded {
@@ -118,6 +124,11 @@ impl ImageError {
         Self::Unsupported { format, what: what.into() }
     }
 
+    /// For formats whose decoder this build was made without.
+    pub(crate) fn no_decoder(format: Format) -> Self {
+        Self::NoDecoder { format }
+    }
+
     /// `Err` when `actual` is more than `limit`.
     pub(crate) fn check_limit(what: &'static str, actual: u64, limit: u64) -> Result<(), Self> {
         if actual > limit { Err(Self::LimitExceeded { what, actual, limit }) } else { Ok(()) }
@@ -137,6 +148,18 @@ impl fmt::Display for Grouped {
             write!(f, "{digit}")?;
         }
         Ok(())
+    }
+}
+
+/// Shows a format as "an HEIC image".
+struct Article(Format);
+
+impl fmt::Display for Article {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.as_str().to_ascii_uppercase();
+        // Letters that are named with a vowel: HEIC and SVG, not JXL.
+        let article = if name.starts_with(['A', 'E', 'F', 'H', 'I', 'S']) { "an" } else { "a" };
+        write!(f, "{article} {name} image")
     }
 }
 
@@ -178,6 +201,7 @@ mod tests {
             ImageError::corrupt_at(Format::Jpeg, "the scan ends early", 8213),
             "the jpeg image is damaged: the scan ends early (at byte 8,213)",
         );
+        check(ImageError::no_decoder(Format::Heic), "the file is an HEIC image; this build has no decoder for it");
         check(
             ImageError::NotAnImage { beginning: "nothing at all".to_owned() },
             "the file is not an image: it holds nothing at all",

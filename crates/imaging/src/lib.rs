@@ -37,6 +37,8 @@ mod render;
 mod sink;
 mod sniff;
 mod steps;
+#[cfg(feature = "avif")]
+mod yuv;
 
 pub use error::ImageError;
 pub use header::{Header, read_header};

@@ -203,7 +203,7 @@ impl Plan {
         let copies = if from_base().any(|output| output.first.is_some_and(|first| first.linear_light)) { 6 } else { 3 };
         let rows = u64::from(self.base.width) * u64::from(self.base.height.min(stretch_rows())) * pixel_bytes * copies;
         let resized: u64 = from_base().filter_map(|output| output.first).map(|first| bytes(first.geometry.kept)).sum();
-        let decode = decoder_bytes(header, pixel_bytes, self.shrink) + rows;
+        let decode = decoder_bytes(header, pixel_bytes, self.shrink, self.base) + rows;
         // The picture as it is turned, converted, changed and flattened, and the encoder's own planes; free before the next.
         let work = |output: &PlannedOutput| output.largest.pixels() * (4 * sample_bytes * 3 + ENCODER_BYTES);
         let work = self.outputs.iter().map(work).max().unwrap_or(0);
@@ -323,11 +323,19 @@ fn shrink(format: Format, ratio: f64) -> u32 {
     }
 }
 
-/// The size at which an image is drawn whose largest output is `ratio` times smaller than it says to be.
+/// The size at which an image is drawn whose largest output is `ratio` times smaller than it says to be. A small part of it at a
+/// large size would take a canvas without bounds, so from some size on that is blurred instead.
 fn drawn_size(stored: Size, ratio: f64) -> Size {
+    let smallest = (stored.pixels() as f64 / MAX_DRAWN_PIXELS).sqrt();
+    let smallest = smallest.max(f64::from(stored.width.max(stored.height)) / MAX_DRAWN_SIDE);
+    let ratio = ratio.max(smallest);
     let side = |side: u32| ((f64::from(side) / ratio).ceil() as u32).max(1);
     Size { width: side(stored.width), height: side(stored.height) }
 }
+
+/// Most pixels, and the longest side, of an image that is drawn.
+const MAX_DRAWN_PIXELS: f64 = 50e6;
+const MAX_DRAWN_SIDE: f64 = 16_383.0;
 
 fn can_follow(output: &PlannedOutput, parent: &PlannedOutput, whole: Size) -> bool {
     let (Some(wanted), Some(made)) = (&output.first, &parent.first) else {
@@ -351,7 +359,7 @@ fn channels(header: &Header) -> u64 {
 }
 
 /// Bytes that the decoder holds beside the rows that it gives out.
-fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32) -> u64 {
+fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base: Size) -> u64 {
     let pixels = u64::from(header.width) * u64::from(header.height);
     // Some rows of pixels and of what they are made from: an MCU row of JPEG has up to 32.
     let rows = u64::from(header.width) * 32 * 8;
@@ -363,13 +371,35 @@ fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32) -> u64 {
         Format::Webp if header.details == (Details::Webp { lossless: true }) => pixels * (pixel_bytes + 4),
         Format::Webp => pixels * (pixel_bytes + u64::from(header.has_alpha) * 2),
         Format::Gif => pixels,
+        Format::Tiff => tiff_decoder_bytes(header, pixel_bytes),
+        // Rows are read where they stand, but runs are unpacked to an index a pixel.
+        Format::Bmp if header.details == (Details::Bmp { runs: true }) => pixels,
+        Format::Ico if header.progressive => pixels * pixel_bytes,
+        Format::Bmp | Format::Ico => 0,
         // Decoders that give out the whole image, and hold what it is made from.
-        Format::Avif | Format::Tiff | Format::Bmp | Format::Ico | Format::Heic | Format::Jxl => pixels * (pixel_bytes + 4) * 2,
-        // Drawn at the size of the base, with layers for groups and filters; counted at the size that it says to have.
-        Format::Svg => pixels * 4 * 4,
+        Format::Avif | Format::Heic | Format::Jxl => pixels * (pixel_bytes + 4) * 2,
+        // Drawn at the size of the base: the canvas, and layers up to their bound; and the document as a tree.
+        Format::Svg => base.pixels() * 4 + (base.pixels() * DRAWN_LAYERS).max(MIN_DRAWN_PIXELS) * 4 + DOCUMENT_BYTES,
     };
     whole + rows
 }
+
+/// Most pixels of the layers that a drawing takes, in canvases, or this many where the canvas is small.
+pub(crate) const DRAWN_LAYERS: u64 = 12;
+pub(crate) const MIN_DRAWN_PIXELS: u64 = 16 << 20;
+
+/// Bytes of a document's text and elements, as many as are allowed.
+const DOCUMENT_BYTES: u64 = 128 << 20;
+
+/// A reader for each strip or tile that a row takes; JPEG data is unpacked whole, and stands there packed and as pixels.
+fn tiff_decoder_bytes(header: &Header, pixel_bytes: u64) -> u64 {
+    let Details::Tiff { jpeg, chunk_rows, readers } = header.details else { return 0 };
+    let chunks = u64::from(header.width) * u64::from(chunk_rows.min(header.height)) * pixel_bytes;
+    u64::from(readers) * READER_BYTES + if jpeg { chunks * 4 } else { 0 }
+}
+
+/// Windows and tables of a reader of packed data.
+const READER_BYTES: u64 = 128 << 10;
 
 /// Our own decoder works by rows where it can; zune-jpeg holds all pixels, and all coefficients of a progressive file.
 fn jpeg_decoder_bytes(header: &Header, pixels: u64, pixel_bytes: u64, shrink: u32) -> u64 {

@@ -48,25 +48,78 @@ fn a_file_that_is_cut_off_is_refused() {
 #[test]
 fn changed_bytes_never_panic() {
     for name in FILES {
+        change(name, 400);
+    }
+}
+
+/// Changes a few bytes of a file, round after round.
+fn change(name: &str, rounds: usize) {
+    let bytes = source(name);
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % bound
+    };
+    for round in 0..rounds {
+        let mut changed = bytes.clone();
+        let changes: Vec<(usize, u8)> = (0..1 + round % 4)
+            .map(|_| {
+                // Half of the changes go to the first 200 bytes, where the structure is.
+                let bound = if next(2) == 0 { bytes.len() } else { bytes.len().min(200) };
+                (next(bound), next(256) as u8)
+            })
+            .collect();
+        for &(at, value) in &changes {
+            changed[at] = value;
+        }
+        must_not_panic(name, &format!("changed at {changes:?}"), &changed);
+    }
+}
+
+/// A file of each kind of the formats that lie in directories and boxes.
+const MORE_FILES: [&str; 27] = [
+    "tiff-lzw-predictor.tif",
+    "tiff-deflate-strips.tif",
+    "tiff-packbits.tif",
+    "tiff-jpeg.tif",
+    "tiff-big.tif",
+    "tiff-group4.tif",
+    "tiff-palette-2bit.tif",
+    "tiff-cmyk.tif",
+    "tiff-float.tif",
+    "tiff-planar.tif",
+    "tiff-tiles.tif",
+    "tiff-rgba-16bit.tif",
+    "tiff-rgb-12bit.tif",
+    "bmp-4bit.bmp",
+    "bmp-rle8.bmp",
+    "bmp-rle4.bmp",
+    "bmp-565.bmp",
+    "bmp-v5-alpha.bmp",
+    "bmp-os2.bmp",
+    "ico-png.ico",
+    "ico-mask.ico",
+    "avif-420.avif",
+    "avif-12bit.avif",
+    "avif-alpha.avif",
+    "avif-grid.avif",
+    "avif-orientation-5.avif",
+    "svg-quadrants.svg",
+];
+
+#[test]
+fn more_formats_that_are_changed_never_panic() {
+    for name in MORE_FILES {
+        change(name, 300);
+    }
+}
+
+#[test]
+fn more_formats_that_are_cut_off_never_panic() {
+    for name in MORE_FILES {
         let bytes = source(name);
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut next = |bound: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % bound
-        };
-        for round in 0..400 {
-            let mut changed = bytes.clone();
-            let changes: Vec<(usize, u8)> = (0..1 + round % 4)
-                .map(|_| {
-                    // Half of the changes go to the first 200 bytes, where the structure is.
-                    let bound = if next(2) == 0 { bytes.len() } else { bytes.len().min(200) };
-                    (next(bound), next(256) as u8)
-                })
-                .collect();
-            for &(at, value) in &changes {
-                changed[at] = value;
-            }
-            must_not_panic(name, &format!("changed at {changes:?}"), &changed);
+        for length in (0..bytes.len()).step_by(1 + bytes.len() / 200) {
+            must_not_panic(name, &format!("cut to {length}"), &bytes[..length]);
         }
     }
 }

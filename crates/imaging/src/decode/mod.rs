@@ -1,13 +1,20 @@
 //! One decoder per format; each writes rows to a [`RowSink`](crate::sink::RowSink), or frames to a function.
 
 mod apng;
+#[cfg(feature = "avif")]
+mod avif;
+mod bmp;
 mod canvas;
 #[cfg(test)]
 mod frame_tests;
 mod gif;
+mod ico;
 mod jpeg;
 mod png;
 mod png_damage;
+#[cfg(feature = "svg")]
+mod svg;
+mod tiff;
 mod webp;
 
 use crate::animation::Frame;
@@ -61,9 +68,16 @@ pub(crate) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
         Format::Png => png::decode(source, header, options).map_err(|error| png_damage::located(source, error)),
         Format::Webp => webp::decode(source, header, options),
         Format::Gif => gif::decode(source, header, options),
-        Format::Avif | Format::Tiff | Format::Bmp | Format::Ico | Format::Svg | Format::Heic | Format::Jxl => {
-            Err(ImageError::unsupported(header.format, "decoding"))
-        }
+        Format::Tiff => tiff::decode(source, header, options),
+        Format::Bmp => bmp::decode(source, header, options),
+        Format::Ico => ico::decode(source, header, options),
+        #[cfg(feature = "avif")]
+        Format::Avif => avif::decode(source, header, options),
+        #[cfg(feature = "svg")]
+        Format::Svg => svg::decode(source, header, options),
+        Format::Heic | Format::Jxl => Err(ImageError::no_decoder(header.format)),
+        #[allow(unreachable_patterns)]
+        Format::Avif | Format::Svg => Err(ImageError::no_decoder(header.format)),
     }
 }
 

@@ -202,6 +202,7 @@ fn finish(mut segments: Segments, scan_offset: usize, scan_components: u8) -> Re
         icc: IccParts { parts: segments.icc.into_iter().map(|(_, range)| range).collect(), deflated: false },
         exif: segments.exif,
         blocks: segments.blocks,
+        orientation: None,
         details: Details::Jpeg {
             adobe: segments.adobe_transform.is_some(),
             scan_offset,

@@ -1,8 +1,16 @@
 //! What a file says of itself before its pixels: read from its first bytes, checked against the limits.
 
+#[cfg(feature = "avif")]
+pub(crate) mod avif;
+pub(crate) mod bmp;
 mod gif;
+mod ico;
+#[cfg(feature = "avif")]
+pub(crate) mod items;
 mod jpeg;
 mod png;
+pub(crate) mod svg;
+pub(crate) mod tiff;
 mod webp;
 
 use crate::error::{ImageError, SIDE};
@@ -107,6 +115,25 @@ pub(crate) enum Details {
         /// VP8L rather than VP8.
         lossless: bool,
     },
+    Tiff {
+        /// Strips or tiles are JPEG data, unpacked whole.
+        jpeg: bool,
+        /// Rows of a strip or tile.
+        chunk_rows: u32,
+        /// How many strips or tiles a row takes.
+        readers: u32,
+    },
+    Bmp {
+        /// Run-length coded.
+        runs: bool,
+    },
+    Ico {
+        /// Where the largest picture lies.
+        start: usize,
+        end: usize,
+        /// A PNG file rather than a bitmap.
+        png: bool,
+    },
     /// GIF and the formats of which nothing more needs to be known.
     Other,
 }
@@ -123,6 +150,8 @@ struct Found {
     icc: IccParts,
     exif: Option<Range<usize>>,
     blocks: Blocks,
+    /// What the container itself says, where it does: an EXIF block then has no say.
+    orientation: Option<Orientation>,
     details: Details,
 }
 
@@ -140,6 +169,7 @@ impl Default for Found {
             icc: IccParts::default(),
             exif: None,
             blocks: Blocks::default(),
+            orientation: None,
             details: Details::Other,
         }
     }
@@ -158,9 +188,16 @@ pub fn read_header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImageE
         Format::Png => png::read(bytes)?,
         Format::Webp => webp::read(bytes)?,
         Format::Gif => gif::read(bytes)?,
-        Format::Avif | Format::Tiff | Format::Bmp | Format::Ico | Format::Svg | Format::Heic | Format::Jxl => {
-            return Err(ImageError::unsupported(format, "decoding"));
-        }
+        Format::Tiff => tiff::read(bytes)?,
+        Format::Bmp => bmp::read(bytes)?,
+        Format::Ico => ico::read(bytes)?,
+        #[cfg(feature = "avif")]
+        Format::Avif => avif::read(bytes)?,
+        #[cfg(feature = "svg")]
+        Format::Svg => svg::read(bytes)?,
+        Format::Heic | Format::Jxl => return Err(ImageError::no_decoder(format)),
+        #[allow(unreachable_patterns)]
+        Format::Avif | Format::Svg => return Err(ImageError::no_decoder(format)),
     };
     if found.width == 0 || found.height == 0 {
         let detail = format!("its size is {}×{} pixels", found.width, found.height);
@@ -174,12 +211,15 @@ pub fn read_header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImageE
     ImageError::check_limit(SIDE, side, u64::from(limits.side))?;
     ImageError::check_limit("bytes of colour profile", icc_bytes as u64, limits.icc_bytes as u64)?;
     ImageError::check_limit("bytes of EXIF data", exif_bytes as u64, limits.exif_bytes as u64)?;
-    let exif = found.exif.clone().and_then(|range| bytes.get(range.start..range.end.min(bytes.len())));
+    let in_exif = || {
+        let block = found.exif.clone().and_then(|range| bytes.get(range.start..range.end.min(bytes.len())));
+        block.and_then(crate::metadata::exif::orientation)
+    };
     Ok(Header {
         format,
         width: found.width,
         height: found.height,
-        orientation: exif.and_then(crate::metadata::exif::orientation).unwrap_or_default(),
+        orientation: found.orientation.or_else(in_exif).unwrap_or_default(),
         color_space: found.color_space,
         bit_depth: found.bit_depth,
         has_alpha: found.has_alpha,

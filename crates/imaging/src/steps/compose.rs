@@ -10,7 +10,7 @@ pub(super) struct Mark(Picture);
 impl Mark {
     /// A picture made fit to be laid over others like `below`, `opacity` (0 to 1) times as opaque as it is.
     pub(super) fn new(picture: &Picture, below: &Picture, opacity: f64) -> Self {
-        let picture = if is_grey(below) && is_grey(picture) { picture.clone() } else { expand(picture) };
+        let picture = if is_grey(below) && is_grey(picture) { picture.clone() } else { expand(picture).into_owned() };
         let mut picture = with_alpha(in_depth_of(picture, below));
         let channels = picture.layout.channels();
         match &mut picture.samples {
@@ -24,7 +24,7 @@ impl Mark {
     /// picture becomes RGB under a mark that is not grey. Alpha grows where there is some, and does not appear where there is
     /// none.
     pub(super) fn lay_over(&self, picture: Picture, lefts: &[i64], tops: &[i64]) -> Picture {
-        let mut picture = if is_grey(&picture) && !is_grey(&self.0) { expand(&picture) } else { picture };
+        let mut picture = if is_grey(&picture) && !is_grey(&self.0) { expand(&picture).into_owned() } else { picture };
         let (width, height) = (i64::from(picture.size.width), i64::from(picture.size.height));
         let across: Vec<_> = lefts.iter().map(|&left| Overlap::new(left, self.0.size.width, width)).collect();
         let down: Vec<_> = tops.iter().map(|&top| Overlap::new(top, self.0.size.height, height)).collect();

@@ -9,7 +9,7 @@ use minilab_model::Color;
 pub(super) fn ready(picture: Picture, background: Option<Color>) -> Picture {
     match (picture.layout, background) {
         (_, None) => with_alpha(picture),
-        (Layout::Grey | Layout::GreyAlpha, Some(color)) if !is_grey(color) => expand(&picture),
+        (Layout::Grey | Layout::GreyAlpha, Some(color)) if !is_grey(color) => expand(&picture).into_owned(),
         (_, Some(_)) => picture,
     }
 }

@@ -69,7 +69,7 @@ impl Small {
         let small = resample(&mut Resampler::new(), picture, whole, to, Kernel::Linear).ok()?;
         // Clear parts are to be as dull as can be.
         let grey = Color { red: 128, green: 128, blue: 128 };
-        let small = expand(&flatten(small, grey));
+        let small = expand(&flatten(small, grey)).into_owned();
         let samples = small.to_eight_bits();
         let pixels = samples.as_chunks::<3>().0.iter().map(|pixel| pixel.map(i32::from)).collect();
         Some(Self { width: to.width as usize, height: to.height as usize, pixels })

@@ -14,7 +14,7 @@ pub(super) fn apply(picture: Picture, options: &Sepia) -> Result<Picture, StepEr
         return Ok(picture);
     }
     let matrix = ColorMatrix::between(ColorMatrix::IDENTITY, BROWNS, amount);
-    Ok(map_rgb(expand(&picture), |color| matrix.apply(color)))
+    Ok(map_rgb(expand(&picture).into_owned(), |color| matrix.apply(color)))
 }
 
 #[cfg(test)]

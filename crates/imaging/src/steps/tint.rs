@@ -11,7 +11,7 @@ pub(super) fn apply(picture: Picture, options: &Tint) -> Result<Picture, StepErr
         return Ok(picture);
     }
     let shades = Shades::of(options.color);
-    Ok(map_rgb(expand(&picture), |color| {
+    Ok(map_rgb(expand(&picture).into_owned(), |color| {
         let shade = shades.at(luma(color));
         std::array::from_fn(|channel| color[channel] + amount * (shade[channel] - color[channel]))
     }))
