@@ -206,6 +206,12 @@ impl<'a> Decoder<'a> {
         self.features
     }
 
+    /// How many bytes there are to decode.
+    #[must_use]
+    pub const fn source_bytes(&self) -> usize {
+        self.source.len()
+    }
+
     /// Decodes what the next `bytes` of the source hold, and says whether that was all of the image.
     ///
     /// # Errors

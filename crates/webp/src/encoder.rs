@@ -25,19 +25,19 @@ pub struct Image<'a> {
 }
 
 /// How an image is encoded.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncodeOptions {
     /// Without loss: every sample comes back as it was, even those that cannot be seen. Off by default.
     pub lossless: bool,
     /// 0 to 100. For lossy files how much is kept; for lossless ones how long a smaller file is sought. Default 75.
-    pub quality: f32,
+    pub quality: u8,
     /// Effort, 0 (quick) to 6 (small). Default 4.
     pub method: u8,
 }
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { lossless: false, quality: 75.0, method: 4 }
+        Self { lossless: false, quality: 75, method: 4 }
     }
 }
 
@@ -70,11 +70,11 @@ pub(crate) fn config(options: EncodeOptions) -> Result<WebPConfig, Error> {
     let mut config = WebPConfig::new().map_err(|()| Error::unwritable("libwebp's version is not the one that it was built for"))?;
     config.lossless = options.lossless.into();
     config.exact = options.lossless.into();
-    config.quality = options.quality.clamp(0.0, 100.0);
+    config.quality = options.quality.min(100).into();
     config.method = options.method.min(6).into();
     // SAFETY: it looks at plain numbers.
     if unsafe { WebPValidateConfig(&raw const config) } == 0 {
-        return Err(Error::unwritable("its quality is no number"));
+        return Err(Error::unwritable("its options are out of range"));
     }
     Ok(config)
 }

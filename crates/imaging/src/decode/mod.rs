@@ -78,12 +78,15 @@ pub(crate) struct Played {
 /// # Errors
 /// What the decoder or `each` says.
 pub(crate) fn decode_frames(
-    _source: &[u8],
+    source: &[u8],
     header: &Header,
-    _options: &DecodeOptions<'_>,
-    _each: &mut dyn FnMut(Frame) -> Result<(), ImageError>,
+    options: &DecodeOptions<'_>,
+    each: &mut dyn FnMut(Frame) -> Result<(), ImageError>,
 ) -> Result<Played, ImageError> {
-    Err(ImageError::unsupported(header.format, "animation"))
+    match header.format {
+        Format::Webp => webp::decode_frames(source, header, options, each),
+        _ => Err(ImageError::unsupported(header.format, "animation")),
+    }
 }
 
 fn size(header: &Header) -> Size {

@@ -65,7 +65,7 @@ pub(crate) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<V
     match options.format {
         Format::Jpeg => jpeg::encode(&flatten(picture.clone(), options.background), options.quality),
         Format::Png => png::encode(&without_needless_alpha(picture.clone())),
-        Format::Webp => webp::encode(&without_needless_alpha(picture.clone()), options.quality),
+        Format::Webp => webp::encode(&without_needless_alpha(picture.clone()), options),
         _ => Err("there is no encoder".to_owned()),
     }
 }
@@ -74,8 +74,11 @@ pub(crate) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<V
 ///
 /// # Errors
 /// As [`encode`].
-pub(crate) fn encode_animation(_animation: &Animation, _options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
-    Err("there is no encoder for animations".to_owned())
+pub(crate) fn encode_animation(animation: &Animation, options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
+    match options.format {
+        Format::Webp => webp::encode_animation(animation, options),
+        _ => Err("there is no encoder for animations".to_owned()),
+    }
 }
 
 /// What is to be written: a still, or an animation.
