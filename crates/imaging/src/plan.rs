@@ -214,12 +214,13 @@ impl Plan {
         FIXED_BYTES + still.max(self.animation_bytes(header, limits) + kept)
     }
 
-    /// The canvas twice, and every frame of every animation before and after its encoder.
+    /// The canvas, the frame that is laid on it, what that is decoded from and the picture of it, and every frame of every animation
+    /// before and after its encoder.
     fn animation_bytes(&self, header: &Header, limits: &DecodeLimits) -> u64 {
         let canvas = u64::from(header.width) * u64::from(header.height);
         let frames = u64::from(limits.frames).min(limits.pixels / canvas.max(1)).max(1);
         let made: u64 = self.animations.iter().map(|output| output.largest.pixels() * frames * ANIMATION_CHANNELS * 2).sum();
-        if self.animations.is_empty() { 0 } else { canvas * ANIMATION_CHANNELS * 3 + made }
+        if self.animations.is_empty() { 0 } else { canvas * ANIMATION_CHANNELS * 4 + made }
     }
 }
 
@@ -367,9 +368,7 @@ fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base: Size) -> 
         Format::Jpeg => jpeg_decoder_bytes(header, pixels, pixel_bytes, shrink),
         Format::Png if header.progressive => pixels * pixel_bytes,
         Format::Png => 0,
-        // Decoded pixels, and beside them the whole ARGB of a lossless file, or the alpha plane of a lossy one.
-        Format::Webp if header.details == (Details::Webp { lossless: true }) => pixels * (pixel_bytes + 4),
-        Format::Webp => pixels * (pixel_bytes + u64::from(header.has_alpha) * 2),
+        Format::Webp => webp_decoder_bytes(header, pixels, pixel_bytes, shrink),
         Format::Gif => pixels,
         Format::Tiff => tiff_decoder_bytes(header, pixel_bytes),
         // Rows are read where they stand, but runs are unpacked to an index a pixel.
@@ -400,6 +399,20 @@ fn tiff_decoder_bytes(header: &Header, pixel_bytes: u64) -> u64 {
 
 /// Windows and tables of a reader of packed data.
 const READER_BYTES: u64 = 128 << 10;
+
+/// libwebp gives out the whole image.
+fn webp_decoder_bytes(header: &Header, pixels: u64, pixel_bytes: u64, shrink: u32) -> u64 {
+    let lossless = header.details == Details::Webp { lossless: true };
+    // Beside what it gives out: ARGB of a lossless file, or the alpha plane of a lossy one and what that is unpacked in.
+    let beside = if lossless { 4 } else { u64::from(header.has_alpha) * 2 };
+    match (header.animated, lossless || shrink == 1) {
+        // The canvas, and a frame of RGBA that can be as large and of either kind.
+        (true, _) => pixels * (4 + 4 + 4),
+        (false, true) => pixels * (pixel_bytes + beside),
+        // Planes: luma, half as much chroma, alpha.
+        (false, false) => pixels * 3 / 2 + pixels * (u64::from(header.has_alpha) + beside),
+    }
+}
 
 /// Our own decoder works by rows where it can; zune-jpeg holds all pixels, and all coefficients of a progressive file.
 fn jpeg_decoder_bytes(header: &Header, pixels: u64, pixel_bytes: u64, shrink: u32) -> u64 {

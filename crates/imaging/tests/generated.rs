@@ -155,7 +155,9 @@ fn animated_webp(colors: &[[u8; 4]]) -> Vec<u8> {
     body.extend(chunk(b"VP8X", &[0x12, 0, 0, 0, 7, 0, 0, 5, 0, 0]));
     body.extend(chunk(b"ANIM", &[0, 0, 0, 0, 0, 0]));
     for color in colors {
-        let still = webp::Encoder::from_rgba(&color.repeat(8), 4, 2).encode_lossless();
+        let image = minilab_webp::Image { width: 4, height: 2, has_alpha: true, samples: &color.repeat(8) };
+        let options = minilab_webp::EncodeOptions { lossless: true, ..minilab_webp::EncodeOptions::default() };
+        let still = minilab_webp::encode(image, options).unwrap();
         let mut frame = vec![1, 0, 0, 2, 0, 0, 3, 0, 0, 1, 0, 0, 100, 0, 0, 0];
         frame.extend_from_slice(&still[12..]);
         body.extend(chunk(b"ANMF", &frame));

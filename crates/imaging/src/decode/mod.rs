@@ -106,6 +106,7 @@ pub(crate) fn decode_frames(
     match header.format {
         Format::Gif => gif::decode_frames(source, header, options, each),
         Format::Png => apng::decode_frames(source, header, options, each),
+        Format::Webp => webp::decode_frames(source, header, options, each),
         _ => Err(ImageError::unsupported(header.format, "animation")),
     }
 }

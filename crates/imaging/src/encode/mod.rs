@@ -74,7 +74,7 @@ pub(crate) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<V
         Format::Jpeg => jpeg::encode(&flattened(picture, options.background), options),
         Format::Png => png::encode(&without_needless_alpha(picture), options),
         Format::Gif => gif::encode(picture, options),
-        Format::Webp => webp::encode(&without_needless_alpha(picture), options.quality),
+        Format::Webp => webp::encode(&without_needless_alpha(picture), options),
         #[cfg(feature = "avif")]
         Format::Avif => avif::encode(&without_needless_alpha(picture), options),
         _ => Err(unwritten(options.format)),
@@ -88,6 +88,7 @@ pub(crate) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<V
 pub(crate) fn encode_animation(animation: &Animation, options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
     match options.format {
         Format::Gif => gif::encode_animation(animation, options),
+        Format::Webp => webp::encode_animation(animation, options),
         Format::Png => apng::encode(animation, options),
         _ => Err(unwritten(options.format)),
     }

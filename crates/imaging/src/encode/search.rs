@@ -201,7 +201,7 @@ impl Search<'_> {
     /// the smallest file of all.
     fn within(&mut self, trials: Vec<Trial>, limit: u64, warnings: &mut Vec<String>) -> Result<Option<Trial>, ImageError> {
         let mut smallest: Option<Trial> = None;
-        let mut keep = |trial: Trial, smallest: &mut Option<Trial>| {
+        let keep = |trial: Trial, smallest: &mut Option<Trial>| {
             if smallest.as_ref().is_none_or(|kept| trial.bytes.len() < kept.bytes.len()) {
                 *smallest = Some(trial);
             }

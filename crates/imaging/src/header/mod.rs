@@ -18,8 +18,6 @@ use crate::sniff::{describe, sniff};
 use minilab_model::{ColorSpace, DecodeLimits, Format, Orientation};
 use std::ops::Range;
 
-pub(crate) use webp::first_frame as webp_first_frame;
-
 /// What the header of an image says. Sizes are as stored, before orientation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Header {
