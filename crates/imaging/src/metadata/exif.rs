@@ -357,6 +357,15 @@ mod tests {
     }
 
     #[test]
+    fn distances_without_end_are_left_out() {
+        let metres = |above: u32, below: u32| [above.to_le_bytes(), below.to_le_bytes()].concat();
+        check_photo((0x9206, 5, 1, &metres(25, 10)), json!({"subject_distance_m": 2.5}));
+        check_photo((0x9206, 5, 1, &metres(u32::MAX, 1)), json!({}));
+        check_photo((0x9206, 5, 1, &metres(0, 1)), json!({}));
+        check_photo((0x9206, 5, 1, &metres(1, 0)), json!({}));
+    }
+
+    #[test]
     fn high_sensitivities_stand_in_a_wider_field() {
         let entries: [Given<'_>; 2] = [(tag::SENSITIVITY, 3, 1, &[0xff, 0xff]), (0x8832, 4, 1, &[0x00, 0x90, 0x01, 0])];
         check(&block(&[], &entries, &[]), false, json!({"iso": 102_400}), &[]);
