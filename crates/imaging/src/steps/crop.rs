@@ -102,6 +102,7 @@ mod tests {
         check(&at(3, 2, 9, 9), 1, &[11]);
         check(&at(0, 0, 4, 3), 4, &(0..12).collect::<Vec<u8>>());
         check(&by(Gravity::Center, 2, 1), 2, &[5, 6]);
+        check(&by(Gravity::Center, 3, 2), 3, &[5, 6, 7, 9, 10, 11]);
         check(&by(Gravity::NorthEast, 2, 2), 2, &[2, 3, 6, 7]);
         check(&by(Gravity::South, 2, 1), 2, &[9, 10]);
         check(&by(Gravity::West, 1, 9), 1, &[0, 4, 8]);

@@ -174,13 +174,11 @@ impl<S: Float, const N: usize> Neighbours<'_, S, N> {
         for (index, weight_y) in (-1..).zip(weights_y) {
             let y = (top + index).clamp(0, self.height as i64 - 1) as usize;
             let row = &self.pixels[y * self.width..][..self.width];
-            if inside {
-                let start = left as usize - 1;
-                add::<S, N, ALPHA>(&mut sums, row[start..start + 4].iter().zip(weights_x), weight_y);
-            } else {
-                let pixel = |index: i64| &row[(left + index).clamp(0, self.width as i64 - 1) as usize];
-                add::<S, N, ALPHA>(&mut sums, (-1..3).map(pixel).zip(weights_x), weight_y);
-            }
+            let pixels = match row.get(left as usize - usize::from(inside)..).and_then(|row| row.first_chunk::<4>()) {
+                Some(pixels) if inside => *pixels,
+                _ => [-1, 0, 1, 2].map(|index| row[(left + index).clamp(0, self.width as i64 - 1) as usize]),
+            };
+            add::<S, N, ALPHA>(&mut sums, &pixels, weights_x.map(|weight_x| weight_x * weight_y));
         }
         if ALPHA {
             // Sums of colour are weighted by alpha.
@@ -202,14 +200,9 @@ fn before(place: f64) -> (i64, f32) {
 }
 
 /// Adds weighted pixels to sums; with alpha, of colour multiplied by it.
-fn add<'a, S: Float, const N: usize, const ALPHA: bool>(
-    sums: &mut [f32; N],
-    pixels: impl Iterator<Item = (&'a [S; N], f32)>,
-    weight: f32,
-) {
-    for (pixel, weight_x) in pixels {
+fn add<S: Float, const N: usize, const ALPHA: bool>(sums: &mut [f32; N], pixels: &[[S; N]; 4], weights: [f32; 4]) {
+    for (pixel, mut weight) in pixels.iter().zip(weights) {
         let mut values = pixel.map(S::to_f32);
-        let mut weight = weight * weight_x;
         if ALPHA {
             weight *= values[N - 1];
             values[N - 1] = 1.0;
