@@ -214,12 +214,13 @@ impl Plan {
         FIXED_BYTES + still.max(self.animation_bytes(header, limits) + kept)
     }
 
-    /// The canvas, the frame that is laid on it, what that is decoded from and the picture of it, and every frame of every animation
-    /// before and after its encoder.
+    /// The canvas, what was under its last frame, that frame and a copy of it; every frame of every animation before and after
+    /// its encoder, and what the encoder compares and writes.
     fn animation_bytes(&self, header: &Header, limits: &DecodeLimits) -> u64 {
         let canvas = u64::from(header.width) * u64::from(header.height);
         let frames = u64::from(limits.frames).min(limits.pixels / canvas.max(1)).max(1);
-        let made: u64 = self.animations.iter().map(|output| output.largest.pixels() * frames * ANIMATION_CHANNELS * 2).sum();
+        let pixel_bytes = ANIMATION_CHANNELS * (frames * 2 + 5);
+        let made: u64 = self.animations.iter().map(|output| output.largest.pixels() * pixel_bytes).sum();
         if self.animations.is_empty() { 0 } else { canvas * ANIMATION_CHANNELS * 4 + made }
     }
 }

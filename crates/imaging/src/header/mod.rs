@@ -38,7 +38,8 @@ pub struct Header {
     pub has_alpha: bool,
     /// Progressive JPEG, or interlaced PNG or GIF: its pixels do not come row by row.
     pub progressive: bool,
-    /// Animated PNG, WebP or GIF.
+    /// Animated PNG, WebP or GIF. A GIF says so with its second image, so this is final only when that, or the whole file,
+    /// was given; until then it is taken for one.
     pub animated: bool,
     /// Where the ICC profile lies, its parts in order; empty when there is none.
     pub(crate) icc: IccParts,
