@@ -201,7 +201,7 @@ impl Search<'_> {
     /// the smallest file of all.
     fn within(&mut self, trials: Vec<Trial>, limit: u64, warnings: &mut Vec<String>) -> Result<Option<Trial>, ImageError> {
         let mut smallest: Option<Trial> = None;
-        let mut keep = |trial: Trial, smallest: &mut Option<Trial>| {
+        let keep = |trial: Trial, smallest: &mut Option<Trial>| {
             if smallest.as_ref().is_none_or(|kept| trial.bytes.len() < kept.bytes.len()) {
                 *smallest = Some(trial);
             }
@@ -351,7 +351,9 @@ mod tests {
         Made::Animation(Animation { frames: vec![frame.clone(), frame], plays: None })
     }
 
-    fn run(made: &Made, spec: &VariantSpec, formats: &[Format]) -> (Result<(Format, Vec<u8>), ImageError>, Vec<String>) {
+    type Found = Result<(Format, Vec<u8>), ImageError>;
+
+    fn run(made: &Made, spec: &VariantSpec, formats: &[Format]) -> (Found, Vec<String>) {
         let mut warnings = Vec::new();
         let none = Attachments::default();
         (encode_variant(made, spec, formats, &none, Deadline::default(), &mut warnings), warnings)
