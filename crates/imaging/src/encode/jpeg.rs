@@ -9,6 +9,11 @@ use minilab_model::ChromaSubsampling;
 /// From this quality on, chroma is kept at full size, as sharp and mozjpeg do.
 const FULL_CHROMA_QUALITY: u8 = 90;
 
+/// Scans a component: the mean of each block, then the rest. That is 2 to 6% smaller than baseline with the standard tables
+/// (five photographs, quality 50 to 90). The encoder does not gather ends of blocks into runs, so every further scan
+/// costs: its default, four, makes files 3 to 9% larger than baseline.
+const PROGRESSIVE_SCANS: u8 = 2;
+
 /// A flat picture as a file. Grey stays grey.
 pub(super) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
     let color_type = match picture.layout {
@@ -26,10 +31,11 @@ pub(super) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<V
     encoder.set_sampling_factor(sampling(options.chroma, quality));
     // The default takes one pixel of four, which makes coloured edges jump. The mean costs a tenth more time.
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
-    // Huffman tables of its own make a file 2% smaller and take three times as long (512×512 photographs). Scans of a
-    // progressive file have statistics so different that the standard tables would make it larger than a baseline one.
-    encoder.set_progressive(options.progressive);
+    // Huffman tables of its own make a file 2% smaller and take nearly twice as long (2048×1366: 30 ms for 17).
     encoder.set_optimized_huffman_tables(options.progressive);
+    if options.progressive {
+        encoder.set_progressive_scans(PROGRESSIVE_SCANS);
+    }
     attach(&mut encoder, options).map_err(|error| error.to_string())?;
     encoder.encode(&samples, width, height, color_type).map_err(|error| error.to_string())?;
     Ok(output)
@@ -107,6 +113,9 @@ mod tests {
             let file = encoded(layout, 80, ChromaSubsampling::Auto, true);
             assert_eq!(frame(&file).0, 0xc2);
             assert!(read_header(&file, &DecodeLimits::default()).unwrap().progressive);
+            // Or there would be no reason to ask for it.
+            let baseline = encoded(layout, 80, ChromaSubsampling::Auto, false);
+            assert!(file.len() < baseline.len(), "{} bytes, baseline has {}", file.len(), baseline.len());
         }
     }
 }

@@ -351,7 +351,9 @@ mod tests {
         Made::Animation(Animation { frames: vec![frame.clone(), frame], plays: None })
     }
 
-    fn run(made: &Made, spec: &VariantSpec, formats: &[Format]) -> (Result<(Format, Vec<u8>), ImageError>, Vec<String>) {
+    type Found = Result<(Format, Vec<u8>), ImageError>;
+
+    fn run(made: &Made, spec: &VariantSpec, formats: &[Format]) -> (Found, Vec<String>) {
         let mut warnings = Vec::new();
         let none = Attachments::default();
         (encode_variant(made, spec, formats, &none, Deadline::default(), &mut warnings), warnings)

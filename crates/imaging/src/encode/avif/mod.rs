@@ -131,3 +131,102 @@ fn frame<P: Pixel>(
     }
     if stream.is_empty() { Err("the encoder gave no frame".to_owned()) } else { Ok(stream) }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::encode::Attachments;
+    use minilab_model::{Format, VariantSpec};
+
+    const SIZE: Size = Size { width: 61, height: 35 };
+
+    fn picture(layout: Layout, sixteen: bool) -> Picture {
+        let samples: Vec<u8> = (0..SIZE.pixels() as usize * layout.channels()).map(|index| (index / 3 % 256) as u8).collect();
+        match sixteen {
+            true => {
+                let samples = samples.into_iter().map(|sample| u16::from(sample) * 257).collect();
+                Picture { size: SIZE, layout, samples: Samples::Sixteen(samples) }
+            }
+            false => Picture::eight(SIZE, layout, samples),
+        }
+    }
+
+    fn file(picture: &Picture, quality: u8, attachments: &Attachments) -> Vec<u8> {
+        let spec = VariantSpec::new("v", "{stem}".to_owned().try_into().unwrap());
+        encode(picture, &EncodeOptions { quality, ..EncodeOptions::of(&spec, Format::Avif, attachments) }).unwrap()
+    }
+
+    /// The boxes that lie in `bytes`, one behind the other; they must fill it.
+    fn boxes(mut bytes: &[u8]) -> Vec<(&[u8], &[u8])> {
+        let mut found = Vec::new();
+        while !bytes.is_empty() {
+            let length = u32::from_be_bytes(bytes[..4].try_into().unwrap()) as usize;
+            found.push((&bytes[4..8], &bytes[8..length]));
+            bytes = &bytes[length..];
+        }
+        found
+    }
+
+    fn body<'a>(boxes: &[(&[u8], &'a [u8])], kind: &[u8; 4]) -> Option<&'a [u8]> {
+        boxes.iter().find(|(found, _)| found == kind).map(|(_, body)| *body)
+    }
+
+    /// The configuration's third byte: depth, grey, subsampling.
+    fn check(layout: Layout, sixteen: bool, quality: u8, items: u8, profile: u8, flags: u8) {
+        let file = file(&picture(layout, sixteen), quality, &Attachments::default());
+        let top = boxes(&file);
+        assert!(body(&top, b"ftyp").unwrap().starts_with(b"avif"));
+        let meta = boxes(&body(&top, b"meta").unwrap()[4..]);
+        assert_eq!(body(&meta, b"iinf").unwrap()[5], items, "{layout:?}");
+        let properties = boxes(boxes(body(&meta, b"iprp").unwrap())[0].1);
+        let extents = body(&properties, b"ispe").unwrap();
+        assert_eq!(extents[4..], [0, 0, 0, 61, 0, 0, 0, 35]);
+        assert_eq!(body(&properties, b"av1C").unwrap()[..3], [0x81, profile << 5 | 31, flags], "{layout:?}");
+        assert_eq!(body(&properties, b"auxC").is_some(), items == 2);
+        // The last item ends where the file does, and the first begins with an OBU: a temporal delimiter.
+        let locations = body(&meta, b"iloc").unwrap();
+        let last = &locations[locations.len() - 8..];
+        let number = |at: usize| u32::from_be_bytes(last[at..at + 4].try_into().unwrap()) as usize;
+        assert_eq!(number(0) + number(4), file.len());
+        assert_eq!(body(&top, b"mdat").unwrap()[..2], [0x12, 0]);
+    }
+
+    #[test]
+    fn headers_say_what_is_there() {
+        check(Layout::Rgb, false, 80, 1, 0, 0b0000_1100);
+        check(Layout::Rgb, false, 90, 1, 1, 0);
+        check(Layout::Rgb, true, 80, 1, 0, 0b0100_1100);
+        check(Layout::Rgba, false, 80, 2, 0, 0b0000_1100);
+        check(Layout::Rgba, true, 90, 2, 1, 0b0100_0000);
+        check(Layout::Grey, false, 80, 1, 0, 0b0001_1100);
+        check(Layout::GreyAlpha, true, 80, 2, 0, 0b0101_1100);
+    }
+
+    #[test]
+    fn attachments_are_items_and_a_property() {
+        let attachments = Attachments {
+            icc: Some(b"a profile".to_vec()),
+            exif: Some(b"II*\0a block".to_vec()),
+            xmp: Some(b"<x:xmpmeta/>".to_vec()),
+        };
+        let file = file(&picture(Layout::Rgba, false), 80, &attachments);
+        let top = boxes(&file);
+        let meta = boxes(&body(&top, b"meta").unwrap()[4..]);
+        assert_eq!(body(&meta, b"iinf").unwrap()[5], 4);
+        assert!(body(&top, b"mdat").unwrap().ends_with(b"\0\0\0\0II*\0a block<x:xmpmeta/>"));
+        let references: Vec<&[u8]> = boxes(&body(&meta, b"iref").unwrap()[4..]).iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(references, [b"auxl", b"cdsc", b"cdsc"]);
+        let properties = boxes(boxes(body(&meta, b"iprp").unwrap())[0].1);
+        assert_eq!(body(&properties, b"colr").unwrap(), b"profa profile");
+    }
+
+    #[test]
+    fn pictures_of_one_pixel_are_written() {
+        for (width, height) in [(1, 1), (1, 40), (17, 2)] {
+            let size = Size { width, height };
+            let samples = vec![100; size.pixels() as usize * 4];
+            assert!(!file(&Picture::eight(size, Layout::Rgba, samples), 80, &Attachments::default()).is_empty());
+        }
+    }
+}
