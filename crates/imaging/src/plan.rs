@@ -266,7 +266,8 @@ fn planned(target: Target, steps: &[Step], basis: Basis, header: &Header) -> Pla
     let first = match steps.get(steps_done) {
         Some(Step::Resize(resize)) => {
             steps_done += 1;
-            Some(first_resize(region, resize, header.is_drawn()))
+            // A small picture for the record is no reason to draw larger.
+            Some(first_resize(region, resize, header.is_drawn() && target != Target::Fields))
         }
         // What is drawn can be drawn larger than it is, for another output.
         _ if steps_done > 0 || header.is_drawn() => Some(first_crop(region)),

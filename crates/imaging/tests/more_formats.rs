@@ -111,7 +111,7 @@ fn svg_is_drawn_at_the_size_that_is_wanted() {
 #[test]
 fn svg_sees_nothing_outside_of_its_file() {
     let found = full("svg-outside.svg");
-    assert!(found.samples.chunks_exact(4).all(|pixel| pixel == [0, 0, 255, 255]));
+    assert_eq!(found.samples, [0, 0, 255].repeat(200));
 }
 
 #[test]
