@@ -113,7 +113,7 @@ const MORE_FILES: [&str; 27] = [
 #[test]
 fn more_formats_that_are_changed_never_panic() {
     for name in MORE_FILES {
-        change(name, 150);
+        change(name, 300);
     }
 }
 

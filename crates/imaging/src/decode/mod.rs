@@ -71,8 +71,10 @@ pub(crate) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
         #[cfg(feature = "svg")]
         Format::Svg => svg::decode(source, header, options),
         Format::Heic | Format::Jxl => Err(ImageError::no_decoder(header.format)),
-        #[allow(unreachable_patterns)]
-        Format::Avif | Format::Svg => Err(ImageError::no_decoder(header.format)),
+        #[cfg(not(feature = "avif"))]
+        Format::Avif => Err(ImageError::no_decoder(header.format)),
+        #[cfg(not(feature = "svg"))]
+        Format::Svg => Err(ImageError::no_decoder(header.format)),
     }
 }
 
