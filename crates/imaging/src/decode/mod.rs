@@ -26,6 +26,7 @@ pub(crate) struct DecodeOptions<'a> {
     pub shrink: u32,
     /// The size of the picture that comes out: what `shrink` makes of the stored one, or the size at which a format that is
     /// drawn is drawn.
+    #[cfg_attr(not(feature = "svg"), allow(dead_code, reason = "all other formats are stored"))]
     pub base: Size,
     /// What is wanted of that picture.
     pub take: &'a Take,
