@@ -185,12 +185,12 @@ def bmps(quadrants):
             length = 1
             while x + length < width and row[x + length] == row[x]:
                 length += 1
-            if length >= 4 or y % 2:
+            if y % 3:
                 runs8 += bytes((length, row[x]))
                 runs4 += bytes((length, row[x] << 4 | row[x]))
             else:
                 # Literal runs have three pixels or more.
-                length = min(max(length, 5), width - x)
+                length = min(5, width - x)
                 if length < 3:
                     length = 1
                     runs8 += bytes((1, row[x]))

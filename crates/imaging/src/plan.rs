@@ -97,7 +97,8 @@ pub(crate) struct First {
 impl PlannedOutput {
     /// The whole image, upright and in sRGB.
     pub(crate) fn whole(header: &Header) -> Self {
-        planned(Target::Fields, &[], Basis { upright: true, color: OutputColor::Srgb }, header)
+        let whole = planned(Target::Fields, &[], Basis { upright: true, color: OutputColor::Srgb }, header);
+        Self { first: None, ..whole }
     }
 }
 
@@ -267,9 +268,11 @@ fn planned(target: Target, steps: &[Step], basis: Basis, header: &Header) -> Pla
     let first = match steps.get(steps_done) {
         Some(Step::Resize(resize)) => {
             steps_done += 1;
-            Some(first_resize(region, resize, header.is_drawn()))
+            // A small picture for the record is no reason to draw larger.
+            Some(first_resize(region, resize, header.is_drawn() && target != Target::Fields))
         }
-        _ if steps_done > 0 => Some(first_crop(region)),
+        // What is drawn can be drawn larger than it is, for another output.
+        _ if steps_done > 0 || header.is_drawn() => Some(first_crop(region)),
         _ => None,
     };
     let start = first.map_or(whole, |first| first.cut.map_or(first.geometry.canvas, |(size, _)| size));

@@ -145,7 +145,7 @@ impl Planes<'_> {
             Chroma::HalfAcross => widened(&self.samples(plane, y, narrow), width),
             Chroma::HalfBoth => {
                 let near = y / 2;
-                let far = if y % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(full_height.div_ceil(2) - 1) };
+                let far = if y.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(full_height.div_ceil(2) - 1) };
                 let mut mixed = self.samples(plane, near, narrow);
                 for (near, far) in mixed.iter_mut().zip(self.samples(plane, far, narrow)) {
                     *near = *near * 0.75 + far * 0.25;
@@ -161,7 +161,7 @@ fn widened(narrow: &[f32], width: usize) -> Vec<f32> {
     let at = |index: usize| narrow.get(index.min(last)).copied().unwrap_or_default();
     let value = |x: usize| {
         let near = x / 2;
-        let far = if x % 2 == 0 { near.saturating_sub(1) } else { near + 1 };
+        let far = if x.is_multiple_of(2) { near.saturating_sub(1) } else { near + 1 };
         at(near) * 0.75 + at(far) * 0.25
     };
     (0..width).map(value).collect()

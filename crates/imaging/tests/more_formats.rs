@@ -80,9 +80,10 @@ fn avif_pictures_are_those_of_their_pngs() {
     check_same("avif-limited-range.avif", "png-rgb.png", 2.0);
     check_same("avif-10bit.avif", "png-rgb.png", 2.0);
     check_same("avif-identity.avif", "png-rgb.png", 0.0);
-    check_same("avif-420.avif", "png-clouds.png", 3.0);
-    check_same("avif-422.avif", "png-clouds.png", 3.0);
-    check_same("avif-12bit.avif", "png-clouds.png", 3.0);
+    // Colour noise loses most of its colour at a quarter of the samples; libavif differs by 8.8, 5.4 and 8.5.
+    check_same("avif-420.avif", "png-clouds.png", 7.0);
+    check_same("avif-422.avif", "png-clouds.png", 5.0);
+    check_same("avif-12bit.avif", "png-clouds.png", 7.0);
     check_same("avif-grey.avif", "png-grey.png", 2.0);
     check_same("avif-alpha.avif", "png-faded.png", 2.0);
     check_same("avif-grid.avif", "png-100x90.png", 2.0);
@@ -110,7 +111,7 @@ fn svg_is_drawn_at_the_size_that_is_wanted() {
 #[test]
 fn svg_sees_nothing_outside_of_its_file() {
     let found = full("svg-outside.svg");
-    assert!(found.samples.chunks_exact(4).all(|pixel| pixel == [0, 0, 255, 255]));
+    assert_eq!(found.samples, [0, 0, 255].repeat(200));
 }
 
 #[test]
@@ -186,8 +187,8 @@ fn what_is_not_read_says_so() {
     #[cfg(feature = "svg")]
     {
         check(&source("svg-entity-bomb.svg"), "an entity inside of another is not supported in svg images");
-        check(&source("svg-filter-bomb.svg"), "so much work to draw it is not supported in svg images");
-        check(&source("svg-pattern-bomb.svg"), "layers so many times larger than the image is not supported in svg images");
+        check(&source("svg-filter-bomb.svg"), "a drawing that takes so much work is not supported in svg images");
+        check(&source("svg-pattern-bomb.svg"), "a drawing with layers so much larger than itself is not supported in svg images");
     }
 }
 

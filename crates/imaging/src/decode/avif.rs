@@ -186,7 +186,7 @@ fn unpremultiply<S: Sample>(row: &mut [S], channels: usize) {
         let Some((alpha, colors)) = pixel.split_last_mut() else { continue };
         let alpha = alpha.to_u64();
         for color in colors {
-            *color = if alpha == 0 { S::default() } else { S::from_u64((color.to_u64() * S::MAX + alpha / 2) / alpha) };
+            *color = (color.to_u64() * S::MAX + alpha / 2).checked_div(alpha).map_or(S::default(), S::from_u64);
         }
     }
 }

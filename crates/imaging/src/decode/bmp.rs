@@ -82,7 +82,7 @@ impl Field {
     /// The value as one of 255.
     fn of(self, pixel: u32) -> u8 {
         let value = u64::from((pixel & self.mask) >> self.shift);
-        if self.full == 0 { 0 } else { ((value * 255 + self.full / 2) / self.full) as u8 }
+        (value * 255 + self.full / 2).checked_div(self.full).unwrap_or(0) as u8
     }
 }
 

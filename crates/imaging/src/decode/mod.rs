@@ -31,6 +31,7 @@ pub(crate) struct DecodeOptions<'a> {
     pub shrink: u32,
     /// The size of the picture that comes out: what `shrink` makes of the stored one, or the size at which a format that is
     /// drawn is drawn.
+    #[cfg_attr(not(feature = "svg"), allow(dead_code, reason = "all other formats are stored"))]
     pub base: Size,
     /// What is wanted of that picture.
     pub take: &'a Take,
@@ -76,8 +77,10 @@ pub(crate) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
         #[cfg(feature = "svg")]
         Format::Svg => svg::decode(source, header, options),
         Format::Heic | Format::Jxl => Err(ImageError::no_decoder(header.format)),
-        #[allow(unreachable_patterns)]
-        Format::Avif | Format::Svg => Err(ImageError::no_decoder(header.format)),
+        #[cfg(not(feature = "avif"))]
+        Format::Avif => Err(ImageError::no_decoder(header.format)),
+        #[cfg(not(feature = "svg"))]
+        Format::Svg => Err(ImageError::no_decoder(header.format)),
     }
 }
 

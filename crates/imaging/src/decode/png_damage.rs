@@ -72,6 +72,6 @@ mod tests {
         check(|file| file.truncate(49), Some("it ends before its last chunk, IEND (at byte 49)"));
         check(|file| file.truncate(54), Some("it ends inside the head of a chunk (at byte 49)"));
         check(|file| file[38] = b'\n', Some("there is no chunk where one should begin (at byte 33)"));
-        check(|file| file[33] = 0xff, Some("chunk IDAT is cut off: it ends after 24 of 4278190084 bytes (at byte 33)"));
+        check(|file| file[33] = 0xff, Some("chunk IDAT is cut off: it ends after 20 of 4278190084 bytes (at byte 33)"));
     }
 }

@@ -192,11 +192,10 @@ pub fn read_header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImageE
         Format::Ico => ico::read(bytes)?,
         #[cfg(feature = "avif")]
         Format::Avif => avif::read(bytes)?,
-        #[cfg(feature = "svg")]
         Format::Svg => svg::read(bytes)?,
         Format::Heic | Format::Jxl => return Err(ImageError::no_decoder(format)),
-        #[allow(unreachable_patterns)]
-        Format::Avif | Format::Svg => return Err(ImageError::no_decoder(format)),
+        #[cfg(not(feature = "avif"))]
+        Format::Avif => return Err(ImageError::no_decoder(format)),
     };
     if found.width == 0 || found.height == 0 {
         let detail = format!("its size is {}×{} pixels", found.width, found.height);

@@ -40,12 +40,12 @@ impl Effort {
     /// The children of a group that are drawn while layers of so many pixels exist.
     fn children(&mut self, group: &Group, transform: Transform, layers: f64, depth: u32) -> Result<(), ImageError> {
         if depth > MAX_DEPTH {
-            return Err(unsupported("so deep a nesting"));
+            return Err(unsupported("a drawing that is nested so deep"));
         }
         for node in group.children() {
             self.visits += 1;
             if self.visits > MAX_VISITS {
-                return Err(unsupported("so many elements to draw"));
+                return Err(unsupported("a drawing of so many elements"));
             }
             match node {
                 Node::Group(group) => self.group(group, transform, layers, depth + 1)?,
@@ -154,15 +154,19 @@ impl Effort {
 
     /// Counts a layer: the pixels of all that then exist.
     fn layer(&mut self, area: f64, layers: f64) -> Result<f64, ImageError> {
-        self.work(area * 4.0)?;
         let all = layers + area;
         // Written so that what is no number is refused.
-        if all <= self.max_layers { Ok(all) } else { Err(unsupported("layers so many times larger than the image")) }
+        if all <= self.max_layers {
+            self.work(area * 4.0)?;
+            Ok(all)
+        } else {
+            Err(unsupported("a drawing with layers so much larger than itself"))
+        }
     }
 
     fn work(&mut self, pixels: f64) -> Result<(), ImageError> {
         self.work += pixels;
-        if self.work <= MAX_WORK { Ok(()) } else { Err(unsupported("so much work to draw it")) }
+        if self.work <= MAX_WORK { Ok(()) } else { Err(unsupported("a drawing that takes so much work")) }
     }
 }
 

@@ -96,7 +96,7 @@ impl<S: Sample> RowMaker<S> {
                 if self.shape.alpha == Alpha::Associated {
                     let whole = alpha.to_u64();
                     for color in &mut self.row[start..] {
-                        *color = if whole == 0 { S::default() } else { S::from_u64((color.to_u64() * S::MAX + whole / 2) / whole) };
+                        *color = (color.to_u64() * S::MAX + whole / 2).checked_div(whole).map_or(S::default(), S::from_u64);
                     }
                 }
                 self.row.push(alpha);
