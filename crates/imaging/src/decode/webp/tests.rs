@@ -96,9 +96,8 @@ fn planes_give_what_rgb_gives() {
             let (mean, largest, alpha) = differences(&averaged.whole.unwrap(), &expected.whole.unwrap());
             println!("{name:10} 1/{shrink:<2} mean {mean:.2} largest {largest:.2}");
             assert!(mean < 1.0 && alpha == 0, "{name} 1/{shrink}: mean {mean}, largest {largest}, alpha {alpha}");
-            // Interpolated chroma bleeds over the edges of small boxes, and these pictures are all edges.
-            let bound = if shrink < 4 { 12.0 } else { 4.0 };
-            assert!(largest < bound, "{name} 1/{shrink}: mean {mean}, largest {largest}");
+            // What is left: the loop filter from 1/4 on, and colours outside of RGB, which are clamped before or after averaging.
+            assert!(largest < 6.0, "{name} 1/{shrink}: mean {mean}, largest {largest}");
         }
     }
 }
@@ -155,9 +154,9 @@ fn frames_are_composed_as_pillow_composes_them() {
     for (number, (frame, expected)) in frames.iter().zip(expected.chunks(48 * 32 * 4)).enumerate() {
         for (index, (found, expected)) in samples(&frame.picture).chunks(4).zip(expected.chunks(4)).enumerate() {
             let place = (number, index % 48, index / 48);
-            assert!(found[3].abs_diff(expected[3]) <= 1, "{place:?}: {found:?} for {expected:?}");
-            // Colour is divided by alpha, in libwebp with 8 bits: the fainter the coarser.
-            let bound = 2 + 160 / u32::from(expected[3]).max(1);
+            // libwebp cuts off where we round, a level each time a frame is blended, and divides colour by alpha so: the fainter the coarser.
+            assert!(found[3].abs_diff(expected[3]) <= 3, "{place:?}: {found:?} for {expected:?}");
+            let bound = 3 + 160 / u32::from(expected[3]).max(1);
             let clear = expected[3] == 0 && found[3] == 0;
             let near = found.iter().zip(expected).all(|(a, b)| u32::from(a.abs_diff(*b)) <= bound);
             assert!(clear || near, "{place:?}: {found:?} for {expected:?}");
