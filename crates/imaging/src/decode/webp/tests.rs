@@ -141,7 +141,6 @@ fn played(file: &[u8], limits: DecodeLimits, tolerant: bool) -> Result<(Vec<Fram
     Ok((frames, played))
 }
 
-
 #[test]
 fn frames_are_composed_as_pillow_composes_them() {
     let (frames, end) = played(&source("webp-animated.webp"), DecodeLimits::default(), false).unwrap();
