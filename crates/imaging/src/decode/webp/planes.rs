@@ -159,7 +159,7 @@ fn sum_chroma_rows(sums: &mut [u16], plane: &[u8], width: usize, rows: Range<usi
     let sample = |row: usize| row_of(plane, width, row);
     let mut row = rows.start;
     while row < rows.end {
-        let pixels = if row % 2 == 0 && row + 1 < rows.end { 2 } else { 1 };
+        let pixels = if row.is_multiple_of(2) && row + 1 < rows.end { 2 } else { 1 };
         let times = if pixels == 2 { 8 } else { 4 };
         for (sum, &sample) in sums.iter_mut().zip(sample(row / 2)) {
             *sum = sum.wrapping_add(u16::from(sample) * times);
@@ -172,10 +172,10 @@ fn sum_chroma_rows(sums: &mut [u16], plane: &[u8], width: usize, rows: Range<usi
             *sum = sum.wrapping_add(u16::from(beyond)).wrapping_sub(u16::from(own));
         }
     };
-    if rows.start % 2 == 0 && rows.start > 0 {
+    if rows.start.is_multiple_of(2) && rows.start > 0 {
         exchange(rows.start / 2, rows.start / 2 - 1);
     }
-    if rows.end % 2 == 0 && rows.end < height {
+    if rows.end.is_multiple_of(2) && rows.end < height {
         exchange(rows.end / 2 - 1, rows.end / 2);
     }
 }
@@ -196,10 +196,10 @@ fn chroma_sum(sums: &[u16], columns: Range<usize>, width: usize) -> u32 {
     }
     total += 8 * sums[whole.start / 2..whole.end / 2].iter().map(|&sum| u32::from(sum)).sum::<u32>();
     // As for rows.
-    if columns.start % 2 == 0 && columns.start > 0 {
+    if columns.start.is_multiple_of(2) && columns.start > 0 {
         total = total + sum(columns.start / 2 - 1) - sum(columns.start / 2);
     }
-    if columns.end % 2 == 0 && columns.end < width {
+    if columns.end.is_multiple_of(2) && columns.end < width {
         total = total + sum(columns.end / 2) - sum(columns.end / 2 - 1);
     }
     total
