@@ -39,10 +39,10 @@ fn a_kept_profile_is_written() {
         let rendered = run(&source("profile-display-p3.png"), &[webp(VariantSpec { lossless, ..kept.clone() })]).unwrap();
         let file = &rendered.outputs[0].bytes;
         assert_eq!(chunks(file), ["VP8X", "ICCP", if lossless { "VP8L" } else { "VP8" }]);
-        let again = run(file, &[kept.clone()]).unwrap();
+        let again = run(file, std::slice::from_ref(&kept)).unwrap();
         assert_eq!(again.metadata.icc_profile, run(&source("profile-display-p3.png"), &[]).unwrap().metadata.icc_profile);
         if lossless {
-            let direct = run(&source("profile-display-p3.png"), &[kept.clone()]).unwrap();
+            let direct = run(&source("profile-display-p3.png"), std::slice::from_ref(&kept)).unwrap();
             assert_eq!(support::read_png(&again.outputs[0].bytes), support::read_png(&direct.outputs[0].bytes));
         }
     }
