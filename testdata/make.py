@@ -210,6 +210,54 @@ def webps():
     yield "webp-lossy-alpha.webp", encoded(hidden_colour(), "WEBP", quality=80)
 
 
+def riff(name, body):
+    return name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+
+
+def webp_frame(image, x, y, duration_ms, blends, clears, **options):
+    """An ANMF chunk; Pillow's own writer chooses place, blending and disposal itself."""
+    still = encoded(image, "WEBP", **options)
+    chunks, at = b"", 12
+    while at < len(still):
+        name, length = still[at : at + 4], struct.unpack("<I", still[at + 4 : at + 8])[0]
+        if name in (b"ALPH", b"VP8 ", b"VP8L"):
+            chunks += still[at : at + 8 + length + length % 2]
+        at += 8 + length + length % 2
+    numbers = (x // 2, y // 2, image.width - 1, image.height - 1, duration_ms)
+    place = b"".join(number.to_bytes(3, "little") for number in numbers)
+    return riff(b"ANMF", place + bytes([(0 if blends else 2) | (1 if clears else 0)]) + chunks)
+
+
+def animated_webps():
+    """Six frames with every blending and disposal, lossy and lossless, played three times; and what Pillow shows of them, one below
+    the other."""
+
+    def block(width, height, colour, lowest_alpha):
+        image = Image.new("RGBA", (width, height), colour)
+        image.putalpha(Image.linear_gradient("L").resize((width, height)).point(lambda value: max(value, lowest_alpha)))
+        return image
+
+    exact = {"lossless": True, "exact": True}
+    frames = [
+        webp_frame(block(48, 32, RED, 60), 0, 0, 100, True, False, **exact),
+        webp_frame(block(20, 12, GREEN, 0), 4, 6, 40, True, False, **exact),
+        webp_frame(block(16, 16, BLUE, 0), 20, 10, 200, False, True, **exact),
+        webp_frame(quadrants(24, 16), 22, 14, 70, True, True, quality=80),
+        webp_frame(block(30, 20, YELLOW, 10), 10, 8, 0, True, False, quality=80),
+        webp_frame(block(12, 30, WHITE, 0), 36, 2, 300, False, False, **exact),
+    ]
+    canvas = bytes([0x12, 0, 0, 0]) + (47).to_bytes(3, "little") + (31).to_bytes(3, "little")
+    body = riff(b"VP8X", canvas) + riff(b"ANIM", bytes([10, 20, 30, 255]) + struct.pack("<H", 3)) + b"".join(frames)
+    data = riff(b"RIFF", b"WEBP" + body)
+    yield "webp-animated.webp", data
+    shown = Image.open(io.BytesIO(data))
+    strip = Image.new("RGBA", (48, 32 * shown.n_frames))
+    for number in range(shown.n_frames):
+        shown.seek(number)
+        strip.paste(shown.convert("RGBA"), (0, 32 * number))
+    yield "webp-animated-frames.png", encoded(strip, "PNG")
+
+
 def gifs():
     """Four frames of a square that moves over a clear ground; the file cycles through disposals 1, 2 and 3."""
     frames = []
@@ -339,7 +387,7 @@ def not_images():
 
 
 def everything():
-    for family in (orientations, rich_exif, profiles, jpegs, pngs, webps, gifs, tricky_gif, tricky_apng, not_images):
+    for family in (orientations, rich_exif, profiles, jpegs, pngs, webps, animated_webps, gifs, tricky_gif, tricky_apng, not_images):
         yield from family()
     yield from more_formats.files(quadrants(), clouds, hidden_colour())
 

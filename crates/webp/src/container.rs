@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn chunks_end_where_the_bytes_end() {
-        let file = b"RIFF\x14\0\0\0WEBPabc \x03\0\0\0123\0XYZ!\x09\0\0\0tail";
+        let file = b"RIFF\x14\0\0\0WEBPabc \x03\0\0\x00123\0XYZ!\x09\0\0\0tail";
         let chunks: Vec<_> = Chunks::of_file(file).collect();
         assert_eq!(
             chunks.iter().map(|chunk| (chunk.shown_name(), chunk.body)).collect::<Vec<_>>(),

@@ -19,7 +19,10 @@ pub struct Image {
 impl Image {
     /// A PNG of grey or RGB, with alpha or without, of 8 or 16 bits.
     pub fn read(file: &[u8]) -> Self {
-        let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
+        // A palette is how a file is packed, not what it shows.
+        let mut decoder = png::Decoder::new(std::io::Cursor::new(file));
+        decoder.set_transformations(png::Transformations::EXPAND);
+        let mut reader = decoder.read_info().unwrap();
         let mut stored = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut stored).unwrap();
         stored.truncate(info.buffer_size());

@@ -2,6 +2,8 @@
 
 mod frames;
 mod planes;
+#[cfg(test)]
+mod tests;
 
 use super::{DecodeOptions, Decoded, size};
 use crate::error::ImageError;

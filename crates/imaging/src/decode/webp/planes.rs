@@ -1,6 +1,9 @@
 //! Shrinking a lossy file as it is stored: luma at full size, chroma at half, averaged apart, and only the averages made RGB. The
 //! conversion is linear but for its rounding and for colours outside of RGB, so the result is that of averaging RGB to within about a
-//! level; what differs is chroma, which is taken as constant over 2 × 2 pixels instead of interpolated.
+//! level.
+//!
+//! Chroma between samples is interpolated, as libwebp and the specification's authors do: in each direction a pixel takes three quarters of its
+//! own sample and a quarter of its neighbour's. In a sum over pixels side by side the quarters cancel, except at the two ends.
 
 use super::{WebpOptions, damaged, decoder, run};
 use crate::decode::{DecodeOptions, Decoded, size};
@@ -9,6 +12,7 @@ use crate::header::Header;
 use crate::picture::Layout;
 use crate::sink::{MAX_FACTOR, RowSink, shrunk_size};
 use minilab_webp::{Decoder, Pixels, Planes, check_length};
+use std::ops::Range;
 
 /// From this factor on the loop filter is left out: it moves an average over whole sub-blocks by less than a level.
 const UNFILTERED_FACTOR: u32 = 4;
@@ -20,14 +24,20 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
     let base = shrunk_size(size(header), factor);
     let layout = if decoder.features().has_alpha { Layout::Rgba } else { Layout::Rgb };
     let mut sink = RowSink::<u8>::new(base, layout, 1, options);
-    let mut boxes = Boxes::new(header.width as usize, factor as usize);
     let height = header.height as usize;
+    let mut boxes = Boxes::new(header.width as usize, height, factor as usize);
     let decoded = run(&mut decoder, options.deadline, &mut |decoder| {
         let rows = decoder.rows() as usize;
-        boxes.make(decoder, if rows == height { rows } else { rows - rows % factor as usize }, &mut sink)
+        // Chroma at the lower edge of a box takes the row below it.
+        boxes.make(
+            decoder,
+            if rows == height { rows } else { rows.saturating_sub(1) / factor as usize * factor as usize },
+            &mut sink,
+        )
     });
     if decoded.is_err() && options.tolerant {
-        // The box row that was cut off is averaged over what is there of it.
+        // The box row that was cut off is averaged over what is there of it, as if the image ended there.
+        boxes.height = decoder.rows() as usize;
         boxes.make(&decoder, decoder.rows() as usize, &mut sink)?;
     }
     let mut decoded = sink.finish(decoded.and_then(|()| check_length(source).map_err(damaged)), header)?;
@@ -39,21 +49,34 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
 struct Boxes {
     width: usize,
     factor: usize,
+    height: usize,
     /// Rows of the image that are done.
     rows: usize,
     /// Whether all of them were opaque.
     opaque: bool,
-    /// Sums down the columns of luma and of chroma; 64 rows of 255 stay below 65,536.
+    /// Sums down the columns of luma, and four times those of chroma; four times 64 rows of 255 stay below 65,536.
     luma: Vec<u16>,
     chroma: [Vec<u16>; 2],
+    /// A row of chroma, interpolated.
+    interpolated: [Vec<u8>; 2],
     /// The row of boxes that was made last, as RGB or RGBA.
     made: Vec<u8>,
 }
 
 impl Boxes {
-    fn new(width: usize, factor: usize) -> Self {
+    fn new(width: usize, height: usize, factor: usize) -> Self {
         let chroma = || vec![0; width.div_ceil(2)];
-        Self { width, factor, rows: 0, opaque: true, luma: vec![0; width], chroma: [chroma(), chroma()], made: Vec::new() }
+        Self {
+            width,
+            height,
+            factor,
+            rows: 0,
+            opaque: true,
+            luma: vec![0; width],
+            chroma: [chroma(), chroma()],
+            interpolated: [vec![0; width], vec![0; width]],
+            made: Vec::new(),
+        }
     }
 
     /// Makes the boxes down to row `end`, the last of them cut off by it.
@@ -77,28 +100,23 @@ impl Boxes {
         Ok(())
     }
 
-    /// A row of boxes without transparency. A chroma sample counts once for each pixel that it is for: boxes of odd sides take half of the
-    /// samples at their edges.
-    fn add_plain(&mut self, planes: &Planes<'_>, rows: std::ops::Range<usize>, with_alpha: bool) {
+    /// A row of boxes without transparency.
+    fn add_plain(&mut self, planes: &Planes<'_>, rows: Range<usize>, with_alpha: bool) {
         self.luma.fill(0);
-        self.chroma.iter_mut().for_each(|sums| sums.fill(0));
         for row in rows.clone() {
             add(&mut self.luma, row_of(planes.luma, planes.width, row));
         }
-        let mut row = rows.start;
-        while row < rows.end {
-            let both = row % 2 == 0 && row + 1 < rows.end;
-            for (sums, plane) in self.chroma.iter_mut().zip(planes.chroma) {
-                let samples = row_of(plane, planes.chroma_width, row / 2);
-                if both { add_twice(sums, samples) } else { add(sums, samples) }
-            }
-            row += if both { 2 } else { 1 };
+        for (sums, plane) in self.chroma.iter_mut().zip(planes.chroma) {
+            sums.fill(0);
+            sum_chroma_rows(sums, plane, planes.chroma_width, rows.clone(), self.height);
         }
         for start in (0..self.width).step_by(self.factor) {
             let columns = start..self.width.min(start + self.factor);
             let count = (columns.len() * rows.len()) as f32;
             let luma: u32 = self.luma[columns.clone()].iter().map(|&sum| u32::from(sum)).sum();
-            let [blue, red] = [0, 1].map(|plane| chroma_sum(&self.chroma[plane], &columns) as f32 / count);
+            // Four times in each direction.
+            let [blue, red] =
+                [0, 1].map(|plane| chroma_sum(&self.chroma[plane], columns.clone(), self.width) as f32 / (16.0 * count));
             self.made.extend(rgb(luma as f32 / count, blue, red));
             if with_alpha {
                 self.made.push(u8::MAX);
@@ -107,45 +125,97 @@ impl Boxes {
     }
 
     /// A row of boxes in which colour is weighted by alpha: what is transparent has no say.
-    fn add_weighted(&mut self, planes: &Planes<'_>, alpha: &[u8], rows: std::ops::Range<usize>) {
-        for start in (0..self.width).step_by(self.factor) {
-            let columns = start..self.width.min(start + self.factor);
-            // At most 64 × 64 × 255 × 255, which fits.
-            let mut sums = [0_u32; 4];
-            for row in rows.clone() {
-                let [blue, red] = planes.chroma.map(|plane| row_of(plane, planes.chroma_width, row / 2));
-                let (luma, alpha) = (row_of(planes.luma, planes.width, row), row_of(alpha, planes.width, row));
-                for column in columns.clone() {
-                    let weight = u32::from(alpha[column]);
-                    sums[0] += u32::from(luma[column]) * weight;
-                    sums[1] += u32::from(blue[column / 2]) * weight;
-                    sums[2] += u32::from(red[column / 2]) * weight;
-                    sums[3] += weight;
-                }
+    fn add_weighted(&mut self, planes: &Planes<'_>, alpha: &[u8], rows: Range<usize>) {
+        // At most 64 × 64 × 255 × 255, which fits.
+        let mut boxes = vec![[0_u32; 4]; self.width.div_ceil(self.factor)];
+        for row in rows.clone() {
+            for (target, plane) in self.interpolated.iter_mut().zip(planes.chroma) {
+                interpolate(target, plane, planes.chroma_width, row, self.height);
             }
+            let [blue, red] = &self.interpolated;
+            let (luma, alpha) = (row_of(planes.luma, planes.width, row), row_of(alpha, planes.width, row));
+            let pixels = luma.iter().zip(blue).zip(red).zip(alpha);
+            for (column, (((&luma, &blue), &red), &alpha)) in pixels.enumerate() {
+                let sums = &mut boxes[column / self.factor];
+                let weight = u32::from(alpha);
+                sums[0] += u32::from(luma) * weight;
+                sums[1] += u32::from(blue) * weight;
+                sums[2] += u32::from(red) * weight;
+                sums[3] += weight;
+            }
+        }
+        for (index, sums) in boxes.iter().enumerate() {
             let [luma, blue, red, weight] = sums.map(|sum| sum as f32);
             let color = if sums[3] == 0 { [0; 3] } else { rgb(luma / weight, blue / weight, red / weight) };
+            let columns = self.factor.min(self.width - index * self.factor);
             self.made.extend(color);
-            self.made.push(rounded(weight / (columns.len() * rows.len()) as f32));
+            self.made.push(rounded(weight / (columns * rows.len()) as f32));
         }
     }
 }
 
-/// Sum over the pixels of some columns of the chroma sample that each has.
-fn chroma_sum(sums: &[u16], columns: &std::ops::Range<usize>) -> u32 {
-    let sample = |column: usize| u32::from(sums[column / 2]);
+/// Adds, for each column of chroma, four times what the pixels of some rows have of it.
+fn sum_chroma_rows(sums: &mut [u16], plane: &[u8], width: usize, rows: Range<usize>, height: usize) {
+    let sample = |row: usize| row_of(plane, width, row);
+    let mut row = rows.start;
+    while row < rows.end {
+        let pixels = if row.is_multiple_of(2) && row + 1 < rows.end { 2 } else { 1 };
+        let times = if pixels == 2 { 8 } else { 4 };
+        for (sum, &sample) in sums.iter_mut().zip(sample(row / 2)) {
+            *sum = sum.wrapping_add(u16::from(sample) * times);
+        }
+        row += pixels;
+    }
+    // What the pixels at the ends take of the samples beyond. The sums are right again once both are added and subtracted.
+    let mut exchange = |own: usize, beyond: usize| {
+        for ((sum, &own), &beyond) in sums.iter_mut().zip(sample(own)).zip(sample(beyond)) {
+            *sum = sum.wrapping_add(u16::from(beyond)).wrapping_sub(u16::from(own));
+        }
+    };
+    if rows.start.is_multiple_of(2) && rows.start > 0 {
+        exchange(rows.start / 2, rows.start / 2 - 1);
+    }
+    if rows.end.is_multiple_of(2) && rows.end < height {
+        exchange(rows.end / 2 - 1, rows.end / 2);
+    }
+}
+
+/// Four times what the pixels of some columns have of a row of sums.
+fn chroma_sum(sums: &[u16], columns: Range<usize>, width: usize) -> u32 {
+    let sum = |sample: usize| u32::from(sums[sample]);
     let mut whole = columns.clone();
     let mut total = 0;
-    // A sample whose other pixel lies in the next box.
+    // A sample whose other pixel lies in another box.
     if whole.start % 2 == 1 {
-        total += sample(whole.start);
+        total += 4 * sum(whole.start / 2);
         whole.start += 1;
     }
     if whole.end % 2 == 1 && whole.end > whole.start {
         whole.end -= 1;
-        total += sample(whole.end);
+        total += 4 * sum(whole.end / 2);
     }
-    total + 2 * sums[whole.start / 2..whole.end / 2].iter().map(|&sum| u32::from(sum)).sum::<u32>()
+    total += 8 * sums[whole.start / 2..whole.end / 2].iter().map(|&sum| u32::from(sum)).sum::<u32>();
+    // As for rows.
+    if columns.start.is_multiple_of(2) && columns.start > 0 {
+        total = total + sum(columns.start / 2 - 1) - sum(columns.start / 2);
+    }
+    if columns.end.is_multiple_of(2) && columns.end < width {
+        total = total + sum(columns.end / 2) - sum(columns.end / 2 - 1);
+    }
+    total
+}
+
+/// Chroma of a row of pixels.
+fn interpolate(target: &mut [u8], plane: &[u8], width: usize, row: usize, height: usize) {
+    let beyond = |position: usize, count: usize| match position % 2 {
+        0 => (position / 2).saturating_sub(1),
+        _ => (position / 2 + 1).min(count - 1),
+    };
+    let (near, far) = (row_of(plane, width, row / 2), row_of(plane, width, beyond(row, height.div_ceil(2))));
+    let down = |column: usize| 3 * u32::from(near[column]) + u32::from(far[column]);
+    for (column, target) in target.iter_mut().enumerate() {
+        *target = ((3 * down(column / 2) + down(beyond(column, width)) + 8) / 16) as u8;
+    }
 }
 
 fn row_of(plane: &[u8], width: usize, row: usize) -> &[u8] {
@@ -158,13 +228,7 @@ fn add(sums: &mut [u16], samples: &[u8]) {
     }
 }
 
-fn add_twice(sums: &mut [u16], samples: &[u8]) {
-    for (sum, &sample) in sums.iter_mut().zip(samples) {
-        *sum = sum.wrapping_add(u16::from(sample) << 1);
-    }
-}
-
-fn is_opaque(alpha: &[u8], width: usize, rows: &std::ops::Range<usize>) -> bool {
+fn is_opaque(alpha: &[u8], width: usize, rows: &Range<usize>) -> bool {
     alpha[rows.start * width..rows.end * width].iter().all(|&alpha| alpha == u8::MAX)
 }
 
