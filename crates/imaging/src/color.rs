@@ -50,7 +50,7 @@ impl Colors {
 
     /// The picture in sRGB: grey, RGB or RGBA as it was, RGB where it was inks. A profile that cannot be followed is
     /// warned of, once, and left out.
-    pub(crate) fn to_srgb(&mut self, picture: Picture, warnings: &mut Vec<String>) -> Picture {
+    pub(crate) fn in_srgb(&mut self, picture: Picture, warnings: &mut Vec<String>) -> Picture {
         if let Some(EmbeddedProfile { parsed: profile, .. }) = &self.profile {
             let converted = match &picture.samples {
                 Samples::Eight(samples) => make(&mut self.eight, || {
@@ -158,7 +158,7 @@ mod tests {
         let mut warnings = Vec::new();
         let profile = profile.map(|parsed| EmbeddedProfile { parsed, bytes: Vec::new() });
         let mut colors = Colors::new(color_space, profile, &mut warnings);
-        (colors.to_srgb(picture, &mut warnings), warnings)
+        (colors.in_srgb(picture, &mut warnings), warnings)
     }
 
     fn check_near(picture: &Picture, expected: &[u8]) {

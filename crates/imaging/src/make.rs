@@ -104,7 +104,7 @@ fn shaped(picture: Picture, basis: Basis, header: &Header, colors: &mut Colors, 
 fn in_color(picture: Picture, basis: Basis, colors: &mut Colors, warnings: &mut Vec<String>) -> Picture {
     match basis.color {
         OutputColor::Keep if colors.can_be_kept() => picture,
-        _ => colors.to_srgb(picture, warnings),
+        _ => colors.in_srgb(picture, warnings),
     }
 }
 

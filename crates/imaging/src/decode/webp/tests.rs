@@ -29,7 +29,7 @@ fn painted(width: u32, height: u32, has_alpha: bool) -> Vec<u8> {
 
 fn lossy(width: u32, height: u32, has_alpha: bool) -> Vec<u8> {
     let samples = painted(width, height, has_alpha);
-    let options = EncodeOptions { quality: 85, ..EncodeOptions::default() };
+    let options = EncodeOptions { quality: 85.0, ..EncodeOptions::default() };
     encode(Image { width, height, has_alpha, samples: &samples }, options).unwrap()
 }
 
