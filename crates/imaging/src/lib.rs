@@ -40,6 +40,7 @@ mod steps;
 #[cfg(feature = "avif")]
 mod yuv;
 
+pub use encode::is_written;
 pub use error::ImageError;
 pub use header::{Header, read_header};
 pub use render::{Output, RenderOptions, Rendered, estimate, inspect, largest_output, render};

@@ -13,6 +13,7 @@ use crate::steps::resize::resample;
 use minilab_model::OutputColor;
 use minilab_resample::Resampler;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Makes the outputs of a still, in the order of the plan.
 pub(crate) struct StillMaker<'a> {
@@ -21,7 +22,7 @@ pub(crate) struct StillMaker<'a> {
     /// Parts of the source, resized, in the order of the outputs that are made from them.
     resized: std::vec::IntoIter<Picture>,
     /// Outputs that others are made from, by their place in the plan.
-    made: Vec<Option<Picture>>,
+    made: Vec<Option<Arc<Picture>>>,
     resampler: Resampler,
 }
 
@@ -37,11 +38,11 @@ impl<'a> StillMaker<'a> {
         planned: &PlannedOutput,
         colors: &mut Colors,
         warnings: &mut Vec<String>,
-    ) -> Result<Picture, ImageError> {
+    ) -> Result<Arc<Picture>, ImageError> {
         let missing = || ImageError::Internal { detail: "the plan and the decoder differ".to_owned() };
         let picture = match (planned.from, planned.first) {
             (From::Output(parent), Some(first)) => {
-                let parent = self.made.get(parent).and_then(Option::as_ref).ok_or_else(missing)?;
+                let parent = self.made.get(parent).and_then(Option::as_deref).ok_or_else(missing)?;
                 let geometry = &first.geometry;
                 let part = kept_part(geometry, parent.size.width.into(), parent.size.height.into());
                 resample(&mut self.resampler, parent, part, geometry.kept, first.kernel).map_err(ImageError::resizer)?
@@ -52,8 +53,14 @@ impl<'a> StillMaker<'a> {
                 shaped(whole, planned.basis, self.header, colors, warnings)
             }
         };
-        self.made.push(planned.is_parent.then(|| picture.clone()));
-        Ok(padded(picture, planned.first))
+        let picture = Arc::new(picture);
+        self.made.push(planned.is_parent.then(|| Arc::clone(&picture)));
+        Ok(match planned.first {
+            Some(First { geometry, .. }) if geometry.canvas != picture.size => {
+                Arc::new(pad(Arc::unwrap_or_clone(picture), geometry.canvas, geometry.offset))
+            }
+            _ => picture,
+        })
     }
 }
 

@@ -53,6 +53,10 @@ pub(crate) struct PlannedOutput {
     pub basis: Basis,
     /// The largest size on the way: intermediate results are bounded as outputs are.
     pub largest: Size,
+    /// Whether steps are left after what is taken of the source.
+    pub has_steps: bool,
+    /// Bytes a pixel that its encoder takes beside what goes in.
+    pub encoder_bytes: u64,
 }
 
 /// How pixels are brought into shape before the steps.
@@ -205,8 +209,11 @@ impl Plan {
         let rows = u64::from(self.base.width) * u64::from(self.base.height.min(stretch_rows())) * pixel_bytes * copies;
         let resized: u64 = from_base().filter_map(|output| output.first).map(|first| bytes(first.geometry.kept)).sum();
         let decode = decoder_bytes(header, pixel_bytes, self.shrink, self.base) + rows;
-        // The picture as it is turned, converted, changed and flattened, and the encoder's own planes; free before the next.
-        let work = |output: &PlannedOutput| output.largest.pixels() * (4 * sample_bytes * 3 + ENCODER_BYTES);
+        // The picture as it is turned, converted and flattened, and as steps change it; free before the next.
+        let work = |output: &PlannedOutput| {
+            let copies = if output.has_steps { 3 } else { 2 };
+            output.largest.pixels() * (4 * sample_bytes * copies + output.encoder_bytes)
+        };
         let work = self.outputs.iter().map(work).max().unwrap_or(0);
         // The files, at worst as large as their pixels, and the pictures that others are made from.
         let kept = |output: &PlannedOutput| bytes(output.largest) * if output.is_parent { 2 } else { 1 };
@@ -229,8 +236,18 @@ impl Plan {
 /// Tables of decoders and encoders, colour transforms, buffers that do not grow with the image.
 const FIXED_BYTES: u64 = 8 << 20;
 
-/// Bytes a pixel that the hungriest encoder (libwebp) takes beside its input and its output.
-const ENCODER_BYTES: u64 = 8;
+/// Bytes a pixel that an encoder takes beside its input and its output: filtered rows of PNG, libwebp's planes, the quantiser's
+/// tables, AV1's frames; and the coefficients of a progressive JPEG.
+const fn encoder_bytes(format: Format, progressive: bool) -> u64 {
+    match format {
+        Format::Jpeg if progressive => 8,
+        Format::Jpeg => 1,
+        Format::Png => 4,
+        Format::Webp => 8,
+        Format::Gif => 12,
+        _ => 32,
+    }
+}
 
 /// Whether a variant of an animated source is one.
 fn stays_animated(header: &Header, variant: &VariantSpec) -> bool {
@@ -246,7 +263,9 @@ pub(crate) fn shown_size(header: &Header, upright: bool) -> Size {
 
 fn planned_variant(index: usize, variant: &VariantSpec, header: &Header) -> PlannedOutput {
     let basis = Basis { upright: variant.auto_orient, color: variant.color };
-    planned(Target::Variant(index), &variant.steps, basis, header)
+    let formats = candidates(header.format, header.has_alpha, variant);
+    let encoder_bytes = formats.iter().map(|&format| encoder_bytes(format, variant.progressive)).max().unwrap_or(0);
+    PlannedOutput { encoder_bytes, ..planned(Target::Variant(index), &variant.steps, basis, header) }
 }
 
 fn planned_fields(header: &Header) -> PlannedOutput {
@@ -286,7 +305,17 @@ fn planned(target: Target, steps: &[Step], basis: Basis, header: &Header) -> Pla
         }
         size = steps::after(step, size);
     }
-    PlannedOutput { target, first, steps_done, from: From::Base, is_parent: false, basis, largest }
+    PlannedOutput {
+        target,
+        first,
+        steps_done,
+        from: From::Base,
+        is_parent: false,
+        basis,
+        largest,
+        has_steps: steps_done < steps.len(),
+        encoder_bytes: 0,
+    }
 }
 
 fn first_resize(region: (u32, u32, Size), resize: &Resize, drawn: bool) -> First {

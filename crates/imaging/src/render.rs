@@ -1,5 +1,6 @@
 //! The whole of image work: header, decode, every variant, metadata.
 
+use crate::animation::{Animation, Frame};
 use crate::color::Colors;
 use crate::decode::{DecodeOptions, decode, decode_frames};
 use crate::encode::{Made, candidates, encode_variant, keeps_animation};
@@ -15,6 +16,7 @@ use minilab_model::{Format, ImageMetadata, Limits, ObjectRef, OutputLimits, Pixe
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How image work is bounded, and what is recorded.
@@ -184,24 +186,29 @@ struct Finisher<'a> {
 }
 
 impl Finisher<'_> {
-    fn finish_still(&mut self, index: usize, planned: &PlannedOutput, picture: Picture) -> Result<(), ImageError> {
-        let mut frames = self.stepped(index, planned, vec![picture])?;
+    fn finish_still(&mut self, index: usize, planned: &PlannedOutput, picture: Arc<Picture>) -> Result<(), ImageError> {
+        let has_steps =
+            planned.steps_done < self.variants[index].steps.len() || planned.first.is_some_and(|first| first.cut.is_some());
+        // Others may be made from it, so it is copied only where it is changed.
+        if !has_steps {
+            return self.write(index, picture.size, &Made::Still(picture));
+        }
+        let mut frames = self.stepped(index, planned, vec![Arc::unwrap_or_clone(picture)])?;
         let picture = frames.pop().ok_or_else(|| ImageError::Internal { detail: "a step lost its picture".to_owned() })?;
-        self.write(index, picture.size, &Made::Still(picture))
+        self.write(index, picture.size, &Made::Still(Arc::new(picture)))
     }
 
-    fn finish_animation(&mut self, planned: &PlannedOutput, animation: crate::animation::Animation) -> Result<(), ImageError> {
+    fn finish_animation(&mut self, planned: &PlannedOutput, animation: Animation) -> Result<(), ImageError> {
         let Target::Variant(index) = planned.target else { return Ok(()) };
         let delays: Vec<_> = animation.frames.iter().map(|frame| frame.delay).collect();
         let pictures = animation.frames.into_iter().map(|frame| frame.picture).collect();
         let pictures = self.stepped(index, planned, pictures)?;
-        let frames: Vec<_> =
-            pictures.into_iter().zip(delays).map(|(picture, delay)| crate::animation::Frame { picture, delay }).collect();
+        let frames: Vec<_> = pictures.into_iter().zip(delays).map(|(picture, delay)| Frame { picture, delay }).collect();
         let Some(size) = frames.first().map(|frame| frame.picture.size) else {
             return Err(ImageError::corrupt(self.header.format, "its animation has no frame"));
         };
         let plays = animation.plays;
-        self.write(index, size, &Made::Animation(crate::animation::Animation { frames, plays }))
+        self.write(index, size, &Made::Animation(Animation { frames, plays }))
     }
 
     fn stepped(&self, index: usize, planned: &PlannedOutput, mut frames: Vec<Picture>) -> Result<Vec<Picture>, ImageError> {
@@ -300,7 +307,7 @@ fn decoded_overlay(file: &[u8], options: &RenderOptions<'_>) -> Result<Picture, 
     let mut warnings = Vec::new();
     let profile = icc::embedded_profile(file, &header, limits.icc_bytes, &mut warnings)?;
     let mut colors = Colors::new(header.color_space, profile, &mut warnings);
-    StillMaker::new(&header, decoded).make(&whole, &mut colors, &mut warnings)
+    StillMaker::new(&header, decoded).make(&whole, &mut colors, &mut warnings).map(Arc::unwrap_or_clone)
 }
 
 /// Most pixels of an image that is laid over others.

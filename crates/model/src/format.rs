@@ -13,7 +13,7 @@ pub enum Format {
     Webp,
     /// GIF (89a), animated or not.
     Gif,
-    /// AVIF (AV1 Image File Format).
+    /// AVIF (AV1 Image File Format); read and written where the engine was built for it.
     Avif,
     /// TIFF (revision 6.0).
     Tiff,
@@ -23,9 +23,9 @@ pub enum Format {
     Ico,
     /// SVG: drawn, never scripted, and without anything outside the file.
     Svg,
-    /// HEIC; decoded where the engine was built for it.
+    /// HEIC: known by content, not decoded.
     Heic,
-    /// JPEG XL; decoded where the engine was built for it.
+    /// JPEG XL: known by content, not decoded.
     Jxl,
 }
 

@@ -1,4 +1,4 @@
-use crate::{BucketName, Event, OutputFormat, Rule, SizeRange, VariantSpec, loops};
+use crate::{BucketName, Event, Format, OutputFormat, Rule, SizeRange, VariantSpec, loops};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
@@ -111,6 +111,36 @@ impl RuleSet {
             let mut destinations = rule.variants.iter().map(|variant| rule.destination(variant));
             if let Some(bucket) = destinations.find(|bucket| **bucket != rule.bucket && !buckets.contains(*bucket)) {
                 return Err(RuleError::UnknownBucket { rule: rule.name.clone(), bucket: bucket.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the engine at hand can write what the rules ask for: the variant's format, or one of those that it
+    /// chooses from.
+    ///
+    /// # Errors
+    /// [`RuleError::Field`].
+    pub fn check_formats(&self, is_written: impl Fn(Format) -> bool) -> Result<(), RuleError> {
+        for rule in &self.rules {
+            for variant in &rule.variants {
+                let refuse = |key, reason: String| {
+                    Err(RuleError::Field { rule: rule.name.clone(), variant: Some(variant.name.clone()), key, reason })
+                };
+                match variant.format.fixed() {
+                    Some(format) if !is_written(format) => {
+                        return refuse(
+                            "format",
+                            format!("format \"{format}\" cannot be written by this build (feature `{format}`)"),
+                        );
+                    }
+                    None if !variant.accept.is_empty()
+                        && !variant.accept.iter().filter_map(|format| format.fixed()).any(&is_written) =>
+                    {
+                        return refuse("accept", "accept names no format that this build can write".to_owned());
+                    }
+                    _ => {}
+                }
             }
         }
         Ok(())

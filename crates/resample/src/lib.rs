@@ -4,7 +4,7 @@
 //! rest of the engine. Here they are compiled once, and not again with every change of the engine.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4, U16, U16x2, U16x3, U16x4};
+use fast_image_resize::pixels::{U8, U8x3, U8x4, U16x4};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions};
 
 /// A filter.
@@ -57,12 +57,11 @@ impl Resampler {
     /// # Errors
     /// When sizes do not fit together.
     pub fn eight(&mut self, from: &[u8], to: &mut [u8], task: &Task) -> Result<(), String> {
-        match task.channels {
-            1 => self.run::<U8>(from, to, task),
-            2 => self.run::<U8x2>(from, to, task),
-            3 => self.run::<U8x3>(from, to, task),
-            4 => self.run::<U8x4>(from, to, task),
-            channels => Err(format!("pixels of {channels} channels")),
+        match (task.channels, task.has_alpha) {
+            (1, false) => self.run::<U8>(from, to, task),
+            (3, false) => self.run::<U8x3>(from, to, task),
+            (4, _) => self.run::<U8x4>(from, to, task),
+            _ => self.by_fours(from, to, task, Self::eight),
         }
     }
 
@@ -71,17 +70,43 @@ impl Resampler {
     /// # Errors
     /// When sizes do not fit together.
     pub fn sixteen(&mut self, from: &[u16], to: &mut [u16], task: &Task) -> Result<(), String> {
-        let (from, to) = (bytemuck::cast_slice(from), bytemuck::cast_slice_mut(to));
         match task.channels {
-            1 => self.run::<U16>(from, to, task),
-            2 => self.run::<U16x2>(from, to, task),
-            3 => self.run::<U16x3>(from, to, task),
-            4 => self.run::<U16x4>(from, to, task),
-            channels => Err(format!("pixels of {channels} channels")),
+            4 => self.run::<U16x4>(bytemuck::cast_slice(from), bytemuck::cast_slice_mut(to), task),
+            _ => self.by_fours(from, to, task, Self::sixteen),
         }
     }
 
-    /// The resizer's own choice of a type by a value would compile five further ones.
+    /// Rare layouts go as four channels, of which alpha, if there is one, is the last: each further type of pixels would take
+    /// as long to build as the rest of the engine, and they are a few rows at a time.
+    fn by_fours<S: Copy + Default>(
+        &mut self,
+        from: &[S],
+        to: &mut [S],
+        task: &Task,
+        run: impl Fn(&mut Self, &[S], &mut [S], &Task) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let channels = task.channels;
+        let colors = channels - usize::from(task.has_alpha);
+        if !(1..4).contains(&channels) || colors == 0 {
+            return Err(format!("pixels of {channels} channels"));
+        }
+        let mut wide = vec![S::default(); from.len() / channels * 4];
+        for (wide, pixel) in wide.chunks_exact_mut(4).zip(from.chunks_exact(channels)) {
+            wide[..colors].copy_from_slice(&pixel[..colors]);
+            wide[3] = pixel[channels - 1];
+        }
+        let mut made = vec![S::default(); to.len() / channels * 4];
+        run(self, &wide, &mut made, &Task { channels: 4, ..*task })?;
+        for (pixel, wide) in to.chunks_exact_mut(channels).zip(made.chunks_exact(4)) {
+            pixel[..colors].copy_from_slice(&wide[..colors]);
+            if task.has_alpha {
+                pixel[channels - 1] = wide[3];
+            }
+        }
+        Ok(())
+    }
+
+    /// The resizer's own choice of a type by a value would compile all of them.
     fn run<P: PixelTrait>(&mut self, from: &[u8], to: &mut [u8], task: &Task) -> Result<(), String> {
         let (x, y, width, height) = task.part;
         let algorithm = match task.filter {
@@ -134,6 +159,7 @@ mod tests {
         let mut to = [0; 2];
         assert!(Resampler::new().eight(&[0; 7], &mut to, &task(1, false)).is_err());
         assert!(Resampler::new().eight(&[0; 8], &mut to, &task(5, false)).is_err());
+        assert!(Resampler::new().sixteen(&[0; 8], &mut [0; 2], &task(1, true)).is_err());
         let outside = Task { part: (2.0, 0.0, 4.0, 2.0), ..task(1, false) };
         assert!(Resampler::new().eight(&[0; 8], &mut to, &outside).is_err());
     }

@@ -16,9 +16,11 @@ use crate::alpha::{flattened, without_needless_alpha};
 use crate::animation::Animation;
 use crate::picture::Picture;
 use minilab_model::{ChromaSubsampling, Color, Format, OutputFormat, VariantSpec};
+use std::sync::Arc;
 
 pub(crate) use attachments::Attachments;
 pub(crate) use search::encode_variant;
+pub use search::is_written;
 
 /// How a variant is written.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +62,7 @@ impl<'a> EncodeOptions<'a> {
 /// What is to be written: a still, or an animation.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Made {
-    Still(Picture),
+    Still(Arc<Picture>),
     Animation(Animation),
 }
 

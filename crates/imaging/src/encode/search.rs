@@ -266,7 +266,7 @@ fn only(formats: &[Format], test: impl Fn(Format) -> bool) -> Vec<Format> {
 }
 
 /// Whether this build writes a format.
-pub(crate) const fn is_written(format: Format) -> bool {
+pub const fn is_written(format: Format) -> bool {
     match format {
         Format::Jpeg | Format::Png | Format::Webp | Format::Gif => true,
         Format::Avif => cfg!(feature = "avif"),
@@ -360,7 +360,7 @@ mod tests {
     }
 
     fn check_max_bytes(format: Format, output: OutputFormat) {
-        let made = Made::Still(photo(Layout::Rgb));
+        let made = Made::Still(photo(Layout::Rgb).into());
         let none = Attachments::default();
         // Every quality, made without the search.
         let Made::Still(picture) = &made else { unreachable!() };
@@ -395,7 +395,7 @@ mod tests {
     #[test]
     fn what_has_no_quality_says_that_it_is_too_large() {
         let spec = VariantSpec { max_bytes: Some(100), ..spec(OutputFormat::Keep) };
-        let (found, warnings) = run(&Made::Still(photo(Layout::Rgb)), &spec, &[Format::Png]);
+        let (found, warnings) = run(&Made::Still(photo(Layout::Rgb).into()), &spec, &[Format::Png]);
         assert_eq!(found.unwrap().0, Format::Png);
         assert!(warnings.len() == 1 && warnings[0].contains("as png at the least"), "{warnings:?}");
     }
@@ -420,7 +420,7 @@ mod tests {
     #[test]
     fn auto_takes_the_smallest_that_holds_the_image() {
         use Format::{Gif, Jpeg, Png, Webp};
-        let still = |picture| Made::Still(picture);
+        let still = |picture: Picture| Made::Still(picture.into());
         check_auto(&still(photo(Layout::Rgb)), &[Png, Jpeg, Webp], &[Jpeg, Webp], false);
         check_auto(&still(photo(Layout::Rgb)), &[Gif, Jpeg], &[Jpeg], false);
         check_auto(&still(photo(Layout::Grey)), &[Jpeg, Png], &[Jpeg], false);
@@ -449,15 +449,15 @@ mod tests {
         check_fitting(&animation(&logo(0)), &[Webp, Gif], &[Webp, Gif]);
         check_fitting(&animation(&logo(100)), &[Webp, Gif], &[Webp]);
         check_fitting(&animation(&logo(100)), &[Gif], &[Gif]);
-        check_fitting(&Made::Still(photo(Layout::Rgb)), &[Gif, Png, Gif, Png], &[Png]);
-        check_fitting(&Made::Still(logo(0)), &[Gif, Png], &[Gif, Png]);
+        check_fitting(&Made::Still(photo(Layout::Rgb).into()), &[Gif, Png, Gif, Png], &[Png]);
+        check_fitting(&Made::Still(logo(0).into()), &[Gif, Png], &[Gif, Png]);
         let large = Picture::eight(Size { width: 1500, height: 1001 }, Layout::Grey, vec![7; 1500 * 1001]);
-        check_fitting(&Made::Still(large), &[Avif, Png], &[Png]);
+        check_fitting(&Made::Still(large.into()), &[Avif, Png], &[Png]);
     }
 
     #[test]
     fn when_nothing_works_every_format_is_named() {
-        let made = Made::Still(photo(Layout::Cmyk));
+        let made = Made::Still(photo(Layout::Cmyk).into());
         let (found, _) = run(&made, &spec(OutputFormat::Auto), &[Format::Jpeg, Format::Png, Format::Tiff]);
         let message = found.unwrap_err().to_string();
         assert!(message.starts_with("variant `v` cannot be encoded as tiff"), "{message}");
@@ -471,7 +471,7 @@ mod tests {
     #[test]
     fn the_deadline_is_kept_between_two_files() {
         let (none, deadline) = (Attachments::default(), Deadline(Some(Instant::now())));
-        let made = Made::Still(photo(Layout::Rgb));
+        let made = Made::Still(photo(Layout::Rgb).into());
         let found = encode_variant(&made, &spec(OutputFormat::Jpeg), &[Format::Jpeg], &none, deadline, &mut Vec::new());
         assert_eq!(found, Err(ImageError::Deadline));
     }

@@ -181,6 +181,7 @@ impl Config {
         let origin = Origin { file: path.to_owned(), text: text.to_owned(), rules: starts };
         let rules = file.rules.into_iter().map(Spanned::into_inner).collect();
         let rules = RuleSet::new(rules).map_err(|error| origin.rule_error(error))?;
+        rules.check_formats(minilab_imaging::is_written).map_err(|error| origin.rule_error(error))?;
         delivery::check(path, text, &file.notifications, &file.webhooks, file.smtp.as_ref(), &rules)?;
         let worker_memory_bytes = file.limits.worker_memory_bytes;
         let limits = file

@@ -97,7 +97,7 @@ impl Look {
         let rule: Rule = serde_json::from_value(json!({
             "name": "develop", "bucket": "develop", "describe": [], "tolerant": self.tolerant, "variants": [variant],
         }))?;
-        RuleSet::new(vec![rule.clone()])?;
+        RuleSet::new(vec![rule.clone()])?.check_formats(minilab_imaging::is_written)?;
         Ok(rule)
     }
 }
