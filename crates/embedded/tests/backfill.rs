@@ -9,7 +9,6 @@ use minilab_pipeline::plan::{Made, QueuedJob, Sniffed, SourceEntry};
 use minilab_pipeline::{
     Catalog as _, CatalogWrite, Commit, NewVariant, ObjectStore as _, RecordChange, SourceInfo, SourceState, VariantBody,
 };
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use support::*;

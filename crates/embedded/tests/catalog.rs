@@ -8,7 +8,6 @@ use minilab_model::*;
 use minilab_pipeline::{Catalog as _, CatalogWrite, Commit, ObjectStore as _, RecordChange};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use support::*;

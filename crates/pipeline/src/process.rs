@@ -32,7 +32,7 @@ pub struct Processed {
 #[derive(Debug)]
 pub enum Progress {
     /// To the end.
-    Done(Processed),
+    Done(Box<Processed>),
     /// The rule does not want content of this type.
     Unwanted,
     /// Nowhere: the work is estimated to take more memory than the small lane has.
@@ -120,7 +120,7 @@ pub(crate) async fn process<S: ObjectStore, R: Renderer>(
     match times.time(Stage::Render, place.renderer.render(bytes, work, admission)).await {
         Ok(Rendered { metadata, outputs, warnings }) => {
             times.made_bytes += outputs.iter().map(|output| output.bytes.len() as u64).sum::<u64>();
-            Ok(Progress::Done(Processed { metadata, outputs, warnings }))
+            Ok(Progress::Done(Box::new(Processed { metadata, outputs, warnings })))
         }
         Err(error) => Err(refused(error, facts)),
     }

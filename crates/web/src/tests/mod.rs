@@ -21,8 +21,7 @@ use minilab_embedded::{
     Attributes, BodyOptions, ClaimOptions, Embedded, ObjectInfo, OpenOptions, Origin, Precondition, PutObject, StoreLimits,
 };
 use minilab_model::{
-    Action, BucketName, ColorSpace, Event, EventKind, Format, ImageMetadata, Job, Lane, ObjectKey, ObjectRef, Orientation,
-    VariantRecord,
+    Action, BucketName, ColorSpace, Event, EventKind, Format, ImageMetadata, Job, Lane, ObjectKey, ObjectRef, VariantRecord,
 };
 use minilab_pipeline::{Catalog as _, CatalogWrite, Commit, RecordChange, SourceInfo};
 use std::collections::BTreeMap;
