@@ -11,7 +11,7 @@ from waiting import until
 
 
 def test_every_example_is_driven_here():
-    driven = {"metadata-only", "notifications", "pass-through", "sizes", "thumbnail", "two-buckets"}
+    driven = {"metadata-only", "notifications", "pass-through", "sizes", "thumbnail", "two-buckets", "web"}
     assert {path.stem for path in EXAMPLES.glob("*.toml")} == driven
 
 
@@ -142,3 +142,17 @@ def test_the_root_configuration_is_what_no_configuration_does(serve, processed, 
     sizes = sorted((v["width"], v["height"]) for v in record["variants"])
     assert sizes == [(128, 64), (512, 256), (1600, 800)]
     until(lambda: len(keys(s3, "prints")) == 3, "three prints")
+
+
+def test_web(serve, processed):
+    server = serve("web")
+    s3 = server.s3()
+    s3.put_object(Bucket="photos", Key="photo.jpg", Body=photos.jpeg(1600, 1000))
+    record = processed(server, "photo.jpg")
+    assert record["thumbhash"] and 1 <= len(record["palette"]) <= 6
+    made = {v["name"]: s3.get_object(Bucket=v["bucket"], Key=v["key"])["Body"].read() for v in record["variants"]}
+    page, tile, press = (photos.opened(made[name]) for name in ("page", "tile", "press"))
+    assert page.format in ("WEBP", "JPEG") and page.size == (1200, 750) and len(made["page"]) <= 150_000
+    assert (tile.format, tile.size, tile.mode) == ("WEBP", (300, 300), "RGBA")
+    assert tile.getpixel((0, 0))[3] == 0 and tile.getpixel((150, 150))[3] == 255
+    assert (press.format, press.size) == ("JPEG", (1600, 1000))
