@@ -105,9 +105,15 @@ impl<S: Sample> Bands<S> {
         let from = Rect { y: stretch.top - f64::from(stretch.first), height: stretch.height, ..part };
         let size = Size { width: to.width, height: stretch.rows };
         let light = (linear_light && self.layout != Layout::Cmyk).then(Light::of_srgb);
-        let band = light.map_or(band.clone(), |light| light.decode(&band));
+        let band = match light {
+            Some(light) => light.decode(&band),
+            None => band,
+        };
         let made = resample(&mut self.resampler, &band, from, size, kernel).map_err(ImageError::resizer)?;
-        let made = light.map_or_else(|| made.clone(), |light| light.encode(&made, S::MAX == u64::from(u8::MAX)));
+        let made = match light {
+            Some(light) => light.encode(&made, S::MAX == u64::from(u8::MAX)),
+            None => made,
+        };
         match &mut target.output {
             Some(output) => output.append(made),
             None => target.output = Some(made),

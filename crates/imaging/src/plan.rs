@@ -151,7 +151,7 @@ impl Plan {
         let whole = |output: &PlannedOutput| shown_size(header, output.basis.upright);
         // Largest first; the sort is stable, so equal ones stay in the rule's order.
         outputs.sort_by_key(|output| std::cmp::Reverse(scaled(output, whole(output)).pixels()));
-        let ratio = outputs.iter().map(|output| ratio(output, whole(output))).fold(f64::INFINITY, f64::min);
+        let ratio = outputs.iter().map(ratio).fold(f64::INFINITY, f64::min);
         let stored = Size { width: header.width, height: header.height };
         let shrink = if header.is_drawn() { 1 } else { shrink(header.format, ratio) };
         let base = if header.is_drawn() { drawn_size(stored, ratio) } else { shrunk_size(stored, shrink) };
@@ -336,13 +336,12 @@ fn scaled(output: &PlannedOutput, whole: Size) -> Size {
 }
 
 /// How many times smaller, in the direction that shrinks less, an output's part is than the image.
-fn ratio(output: &PlannedOutput, whole: Size) -> f64 {
+fn ratio(output: &PlannedOutput) -> f64 {
     let Some(First { region: (_, _, region), geometry, linear_light, .. }) = output.first else {
         return 1.0;
     };
     let across = f64::from(region.width) / f64::from(geometry.scaled.width);
     let down = f64::from(region.height) / f64::from(geometry.scaled.height);
-    let _ = whole;
     // Decoders shrink gamma-encoded values, so light needs every pixel.
     if linear_light { across.min(down).min(1.0) } else { across.min(down) }
 }

@@ -1,5 +1,6 @@
 //! Samples as floating-point numbers, for filters over neighbouring pixels.
 
+use super::values::LUMA;
 use crate::picture::{Layout, Sample};
 
 /// A sample that can be calculated with. Numbers are on the sample's own scale: 0 to [`Float::FULL`].
@@ -43,7 +44,7 @@ impl Float for u16 {
 /// Rec. 709's luma of a gamma-encoded pixel, as CSS filters take it.
 pub(super) fn luma<S: Float>(pixel: &[S]) -> f32 {
     match pixel {
-        [red, green, blue, ..] => 0.2126 * red.to_f32() + 0.7152 * green.to_f32() + 0.0722 * blue.to_f32(),
+        [red, green, blue, ..] => LUMA[0] * red.to_f32() + LUMA[1] * green.to_f32() + LUMA[2] * blue.to_f32(),
         [grey, ..] => grey.to_f32(),
         [] => 0.0,
     }

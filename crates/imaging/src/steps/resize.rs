@@ -218,10 +218,16 @@ pub(super) fn apply(frames: Vec<Picture>, options: &Resize) -> Result<Vec<Pictur
     let mut resized = Vec::with_capacity(frames.len());
     for frame in frames {
         let to_eight = matches!(frame.samples, Samples::Eight(_));
-        let frame = light.map_or(frame.clone(), |light| light.decode(&frame));
+        let frame = match light {
+            Some(light) => light.decode(&frame),
+            None => frame,
+        };
         let made = resample(&mut resampler, &frame, part, geometry.kept, options.kernel);
         let made = made.map_err(|detail| StepError::Image(ImageError::resizer(detail)))?;
-        let made = light.map_or(made.clone(), |light| light.encode(&made, to_eight));
+        let made = match light {
+            Some(light) => light.encode(&made, to_eight),
+            None => made,
+        };
         resized.push(pad(made, geometry.canvas, geometry.offset));
     }
     let kept = Geometry::kept_by_pixels(geometry.scaled, options);
