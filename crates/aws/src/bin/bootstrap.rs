@@ -1,0 +1,3 @@
+//! What Lambda starts. One binary is every function; the environment says which.
+
+fn main() {}

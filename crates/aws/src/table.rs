@@ -1,0 +1,62 @@
+//! The one DynamoDB table: its attributes, indexes and the keys of its items. The template makes it, the catalog fills it.
+//!
+//! The table has a partition key alone, so that a table of that shape which exists already (`ImageMetadata` with key
+//! `ImageId`) can be used; the indexes are then added to it. An image's item is found by its key as people know it:
+//! objects of the default bucket (the first rule's) by their key, others as `s3://bucket/key`. Every other item's key
+//! begins with [`INTERNAL`].
+
+use minilab_model::{BucketName, ObjectRef};
+
+/// The name of the table unless the configuration says another.
+pub const DEFAULT_TABLE: &str = "ImageMetadata";
+/// The name of the partition key (a string) unless the configuration says another.
+pub const DEFAULT_KEY: &str = "ImageId";
+
+/// What begins the key of an item that is no image's.
+pub const INTERNAL: &str = "minilab#";
+
+/// What an item is (a string): `image`, `source`, `owner`, `statistics`, `notification`. The stream is filtered by it.
+pub const KIND: &str = "Kind";
+/// When an item may go (seconds since 1970): the table's time-to-live attribute.
+pub const EXPIRES: &str = "ExpiresAt";
+
+/// The index of images by size: partition key [`COLLECTION`], sort key [`SIZE_KEY`].
+pub const BY_SIZE: &str = "by-size";
+/// The index of images by key, for lists and searches: partition key [`COLLECTION`], sort key [`OBJECT_KEY`].
+pub const BY_KEY: &str = "by-key";
+/// The index of images by time of upload, newest last: partition key [`COLLECTION`], sort key [`CREATED_KEY`].
+pub const BY_TIME: &str = "by-time";
+
+/// An image's bucket and shard, as in `photos#0` (a string). Only images have it.
+pub const COLLECTION: &str = "Collection";
+/// An image's size in 20 digits, a `#`, and its key (cut to fit into a sort key): equal sizes are in the order of keys.
+/// Only processed images have it, since only they count.
+pub const SIZE_KEY: &str = "SizeKey";
+/// An image's key.
+pub const OBJECT_KEY: &str = "ObjectKey";
+/// The time of an image's upload in 20 digits of milliseconds since 1970, a `#`, and its key, cut likewise.
+pub const CREATED_KEY: &str = "CreatedKey";
+
+/// The key of an image's item.
+#[must_use]
+pub fn image_id(default_bucket: &BucketName, object: &ObjectRef) -> String {
+    let key = object.key.as_str();
+    let plain = object.bucket == *default_bucket && !key.starts_with("s3://") && !key.starts_with(INTERNAL);
+    if plain { key.to_owned() } else { format!("s3://{object}") }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_objects_share_an_item() {
+        let bucket = BucketName::new("photos").unwrap();
+        let id = |object: &str| image_id(&bucket, &object.parse().unwrap());
+        assert_eq!(id("photos/input/a.jpg"), "input/a.jpg");
+        assert_eq!(id("other/input/a.jpg"), "s3://other/input/a.jpg");
+        assert_eq!(id("photos/s3://other/input/a.jpg"), "s3://photos/s3://other/input/a.jpg");
+        assert_eq!(id("photos/minilab#x"), "s3://photos/minilab#x");
+    }
+}
