@@ -7,7 +7,13 @@
 pub mod bundle;
 pub mod config;
 pub mod environment;
+pub mod estimate;
+pub mod package;
 pub mod table;
+pub mod template;
 
-pub use bundle::Bundle;
-pub use config::AwsConfig;
+pub use bundle::{Bundle, DeployError};
+pub use config::{AwsConfig, AwsConfigError};
+pub use estimate::Estimate;
+pub use package::Package;
+pub use template::Template;

@@ -33,6 +33,8 @@ enum Command {
     Stats(commands::stats::Args),
     /// Re-hash everything in a data directory and name what is wrong; its server must be stopped
     Fsck(commands::fsck::Args),
+    /// Run the same rules on AWS: the template, the functions' zip, the cost
+    Aws(commands::aws::Args),
     /// Do image work for a server, which starts it
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
@@ -52,6 +54,7 @@ impl Cli {
             Command::Notifications(args) => commands::notifications::run(&args),
             Command::Stats(args) => commands::stats::run(&args),
             Command::Fsck(args) => commands::fsck::run(&args),
+            Command::Aws(args) => commands::aws::run(&args),
             #[cfg(target_os = "linux")]
             Command::Worker(args) => commands::worker::run(&args),
         }

@@ -2,7 +2,7 @@
 
 mod cost;
 
-pub use cost::{Cost, Dollars, LAMBDA_MEMORY_MB, PRICES_OF};
+pub use cost::{Cost, Dollars, GB_SECOND, LAMBDA_MEMORY_MB, LAMBDA_REQUEST, PRICES_OF, S3_GET, S3_PUT};
 
 use minilab_imaging::ENGINE_VERSION;
 use minilab_model::{Event, EventKind, Format, ObjectRef, OnDelete, Rule, RuleSet, Sequencer, Timestamp};

@@ -1,5 +1,6 @@
 //! A file per command.
 
+pub mod aws;
 pub mod demo;
 pub mod develop;
 pub mod fsck;

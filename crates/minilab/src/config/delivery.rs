@@ -1,7 +1,7 @@
 //! Where notifications go: the targets of `[[notifications]]`, `[[webhooks]]` and `[smtp]`, checked, with their secrets from
 //! the environment.
 
-use super::{Config, ConfigError, position};
+use super::{Config, ConfigError, Purpose, position};
 use minilab_delivery::{
     DeliveryError, DeliveryOptions, NamedWebhook, Secret, SmtpServer, SmtpTls, check_email, check_sns, check_webhook,
 };
@@ -85,12 +85,13 @@ pub(super) fn check(
     webhooks: &[Spanned<WebhookConfig>],
     smtp: Option<&Spanned<SmtpConfig>>,
     rules: &RuleSet,
+    purpose: Purpose,
 ) -> Result<(), ConfigError> {
     let place = |table: usize| {
         move |(key, reason): Wrong| ConfigError::value(file, text, position::of_key_in_table(text, table, key), reason)
     };
     for spec in notifications {
-        check_notification(spec.get_ref(), rules, smtp.is_some()).map_err(place(spec.span().start))?;
+        check_notification(spec.get_ref(), rules, smtp.is_some(), purpose).map_err(place(spec.span().start))?;
     }
     let mut names = BTreeSet::new();
     for webhook in webhooks {
@@ -107,7 +108,7 @@ pub(super) fn check(
     }
 }
 
-fn check_notification(spec: &NotificationSpec, rules: &RuleSet, has_smtp: bool) -> Result<(), Wrong> {
+fn check_notification(spec: &NotificationSpec, rules: &RuleSet, has_smtp: bool, purpose: Purpose) -> Result<(), Wrong> {
     if spec.on.is_empty() {
         let reason = "notifications.on is empty; name at least one of image.processed, image.failed, image.removed";
         return Err(("on", reason.to_owned()));
@@ -124,13 +125,14 @@ fn check_notification(spec: &NotificationSpec, rules: &RuleSet, has_smtp: bool) 
     }
     if let Some(email) = &spec.email {
         check_email(email).map_err(|error| (error.key, format!("email.{error}")))?;
-        if !has_smtp {
+        if !has_smtp && purpose == Purpose::Server {
             return Err(("email", "an e-mail needs a mail server; add an [smtp] table with `server` and `from`".to_owned()));
         }
     }
     match &spec.sns {
-        Some(sns) => check_sns(sns).map_err(|error| (error.key, format!("sns.{}", error.reason))),
-        None => Ok(()),
+        // Where the functions run, topics are called whatever this build can do.
+        Some(sns) if purpose == Purpose::Server => check_sns(sns).map_err(|error| (error.key, format!("sns.{}", error.reason))),
+        _ => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The configuration file: TOML, read once, every mistake named by file, line and key.
 
+mod aws;
 mod delivery;
 mod error;
 mod position;
@@ -7,6 +8,7 @@ mod position;
 pub use error::ConfigError;
 
 use delivery::{SmtpConfig, WebhookConfig};
+use minilab_aws::AwsConfig;
 use minilab_model::{BucketName, DecodeLimits, DeliveryLimits, LaneLimits, Limits, NotificationSpec, Rule, RuleSet};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -37,6 +39,8 @@ pub struct Config {
     pub rules: RuleSet,
     /// Who is told of what.
     pub notifications: Vec<NotificationSpec>,
+    /// What a deployment on AWS needs beyond the rules.
+    pub aws: AwsConfig,
     /// The webhooks that bucket notifications can name.
     webhooks: Vec<WebhookConfig>,
     /// The mail server.
@@ -146,6 +150,17 @@ struct File {
     #[serde(default)]
     webhooks: Vec<Spanned<WebhookConfig>>,
     smtp: Option<Spanned<SmtpConfig>>,
+    #[serde(default)]
+    aws: AwsConfig,
+}
+
+/// What a configuration is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A server here, or what looks at its data.
+    Server,
+    /// A deployment, which delivers by other means.
+    Aws,
 }
 
 impl Config {
@@ -155,9 +170,22 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the file, the line and the key.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::load_for(path, Purpose::Server)
+    }
+
+    /// As [`Config::load`], for a deployment on AWS: a topic of SNS needs nothing of this build there, and an e-mail no mail
+    /// server.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file, the line and the key.
+    pub fn load_for_aws(path: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::load_for(path, Purpose::Aws)
+    }
+
+    fn load_for(path: Option<&Path>, purpose: Purpose) -> Result<Self, ConfigError> {
         match path {
-            Some(path) => Self::read(path),
-            None if Path::new(DEFAULT_FILE).exists() => Self::read(Path::new(DEFAULT_FILE)),
+            Some(path) => Self::read(path, purpose),
+            None if Path::new(DEFAULT_FILE).exists() => Self::read(Path::new(DEFAULT_FILE), purpose),
             None => Self::built_in(),
         }
     }
@@ -170,19 +198,24 @@ impl Config {
         Self::parse(Path::new(NO_FILE), BUILT_IN)
     }
 
-    fn read(path: &Path) -> Result<Self, ConfigError> {
+    fn read(path: &Path, purpose: Purpose) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { file: path.to_owned(), source })?;
-        Self::parse(path, &text)
+        Self::parse_for(path, &text, purpose)
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        Self::parse_for(path, text, Purpose::Server)
+    }
+
+    fn parse_for(path: &Path, text: &str, purpose: Purpose) -> Result<Self, ConfigError> {
         let file: File = toml::from_str(text).map_err(|error| ConfigError::syntax(path, text, &error))?;
         let starts = file.rules.iter().map(|rule| (rule.get_ref().name.clone(), rule.span().start)).collect();
         let origin = Origin { file: path.to_owned(), text: text.to_owned(), rules: starts };
         let rules = file.rules.into_iter().map(Spanned::into_inner).collect();
         let rules = RuleSet::new(rules).map_err(|error| origin.rule_error(error))?;
         rules.check_formats(minilab_imaging::is_written).map_err(|error| origin.rule_error(error))?;
-        delivery::check(path, text, &file.notifications, &file.webhooks, file.smtp.as_ref(), &rules)?;
+        delivery::check(path, text, &file.notifications, &file.webhooks, file.smtp.as_ref(), &rules, purpose)?;
+        aws::check(path, text, &file.aws)?;
         let worker_memory_bytes = file.limits.worker_memory_bytes;
         let limits = file
             .limits
@@ -194,6 +227,7 @@ impl Config {
             worker_memory_bytes,
             rules,
             notifications: file.notifications.into_iter().map(Spanned::into_inner).collect(),
+            aws: file.aws,
             webhooks: file.webhooks.into_iter().map(Spanned::into_inner).collect(),
             smtp: file.smtp.map(Spanned::into_inner),
             origin,
@@ -247,6 +281,11 @@ impl Config {
 }
 
 impl Origin {
+    /// Where in the text a rule begins.
+    fn rule_start(&self, rule: &str) -> usize {
+        self.rules.iter().find(|(name, _)| name == rule).map_or(0, |(_, start)| *start)
+    }
+
     fn rule_error(&self, error: minilab_model::RuleError) -> ConfigError {
         ConfigError::rule(&self.file, &self.text, &self.rules, error)
     }
@@ -323,6 +362,22 @@ mod tests {
         check(&format!("{variant}quality = \"high\"\n"), &["shop.toml:7", "quality: ", "string"]);
         check(&format!("{variant}steps = [{{ resize = {{ width = -5 }} }}]\n"), &["shop.toml:7", "width: "]);
         check("x = [", &["shop.toml:1"]);
+        check("[aws]\nlogdays = 3\n", &["shop.toml:2", "`logdays`", "`log_days`"]);
+        check("[limits]\nside = 9\n[aws]\nname = \"lab\"\nlog_days = 2\n", &["shop.toml:5", "aws.log_days"]);
+        let tier = "[[aws.tiers]]\nname = \"a\"\nmemory_mb = 512\n";
+        check(&format!("{tier}{tier}"), &["shop.toml:5", "two tiers are called `a`"]);
+        check(&format!("{tier}batch = 12\n"), &["shop.toml:4", "aws.tiers.batch: 12"]);
+        check("[aws]\ntiers = [{ name = \"a\", memory_mb = 1 }]\n", &["shop.toml:2", "aws.tiers.memory_mb"]);
+    }
+
+    #[test]
+    fn what_only_a_server_needs_is_not_asked_of_a_deployment() {
+        let text = "[[rules]]\nname = \"r\"\nbucket = \"photos\"\n[[notifications]]\non = [\"image.failed\"]\n\
+                    email = { to = [\"me@example.com\"] }\n";
+        assert!(message(text).contains("mail server"));
+        let sns = "[[notifications]]\non = [\"image.failed\"]\nsns = { topic_arn = \"arn:aws:sns:eu-west-1:123456789012:x\" }\n";
+        let config = Config::parse_for(Path::new("shop.toml"), &format!("{text}{sns}"), Purpose::Aws).unwrap();
+        assert_eq!(config.notifications.len(), 2);
     }
 
     #[test]

@@ -18,6 +18,27 @@ pub(super) fn of_key_in_table(text: &str, table: usize, key: &str) -> usize {
     if offset < end { offset } else { table }
 }
 
+/// The place of the header that comes after so many others of its kind; the start when there is none.
+pub(super) fn of_table(text: &str, header: &str, before: usize) -> usize {
+    let mut offset = 0;
+    let mut seen = 0;
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with(header) {
+            if seen == before {
+                return offset;
+            }
+            seen += 1;
+        }
+        offset += line.len();
+    }
+    0
+}
+
+/// The first place where `key` is set to something that holds this text; the start when it is not.
+pub(super) fn of_key_with(text: &str, key: &str, value: &str) -> usize {
+    find_line(text, 0, |line| sets(line, key) && line.contains(value)).unwrap_or(0)
+}
+
 /// The first place where `key` is set to this text; the start when it is not.
 pub(super) fn of_value(text: &str, key: &str, value: &str) -> usize {
     find_line(text, 0, |line| sets(line, key) && line.contains(&format!("\"{value}\""))).unwrap_or(0)

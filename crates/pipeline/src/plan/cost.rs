@@ -22,13 +22,13 @@ pub const LAMBDA_MEMORY_MB: u32 = 1769;
 /// <https://aws.amazon.com/s3/pricing/>. First tier, without free allowances.
 pub const PRICES_OF: &str = "us-east-1, November 2026";
 /// A GB-second of Lambda on arm64, in dollars.
-const GB_SECOND: f64 = 0.000_013_333_4;
+pub const GB_SECOND: f64 = 0.000_013_333_4;
 /// A request to Lambda, in dollars.
-const LAMBDA_REQUEST: f64 = 0.20 / 1e6;
+pub const LAMBDA_REQUEST: f64 = 0.20 / 1e6;
 /// A GET from S3, in dollars.
-const S3_GET: f64 = 0.40 / 1e6;
+pub const S3_GET: f64 = 0.40 / 1e6;
 /// A PUT into S3, in dollars.
-const S3_PUT: f64 = 5.00 / 1e6;
+pub const S3_PUT: f64 = 5.00 / 1e6;
 /// Seconds that a function waits for S3: first for the source, then for its variants, which go up side by side. Amazon
 /// names 100 to 200 ms a request as typical
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html>).
@@ -81,6 +81,14 @@ impl Cost {
         let output_ms: f64 = outputs.iter().map(|(w, h)| OUTPUT_MS * w * h / 1e6).sum();
         let cpu_seconds = (JOB_MS + decode_ms + output_ms) / 1000.0;
         Self { cpu_seconds, lambda_seconds: cpu_seconds + S3_WAIT, jobs: 1, variants: rule.variants.len() as u64 }
+    }
+
+    /// Time of a function with this much memory, in seconds. Less memory brings less of a processor; more than a whole one
+    /// gains nothing, and neither does the wait for S3.
+    #[must_use]
+    pub fn lambda_seconds_at(&self, memory_mb: u32) -> f64 {
+        let share = (f64::from(memory_mb) / f64::from(LAMBDA_MEMORY_MB)).clamp(f64::MIN_POSITIVE, 1.0);
+        self.lambda_seconds - self.cpu_seconds + self.cpu_seconds / share
     }
 
     /// What it would cost on AWS, in dollars; queues and tables, which are charged by the request, too, come on top.
@@ -164,6 +172,15 @@ mod tests {
         let known = Cost::of(&rule(&[128]), 4_379_037, Some(ImageFacts { format: Format::Jpeg, width: 6028, height: 3391 }));
         let guessed = Cost::of(&rule(&[128]), 4_379_037, None);
         assert!((0.9..1.1).contains(&(guessed.cpu_seconds / known.cpu_seconds)), "{guessed:?} {known:?}");
+    }
+
+    #[test]
+    fn half_a_processor_takes_twice_as_long_and_two_no_less() {
+        let cost = Cost { cpu_seconds: 0.1, lambda_seconds: 0.3, jobs: 1, variants: 1 };
+        let check = |memory_mb, seconds: f64| assert!((cost.lambda_seconds_at(memory_mb) - seconds).abs() < 0.001, "{memory_mb}");
+        check(LAMBDA_MEMORY_MB, 0.3);
+        check(LAMBDA_MEMORY_MB / 2, 0.4);
+        check(LAMBDA_MEMORY_MB * 2, 0.3);
     }
 
     #[test]
