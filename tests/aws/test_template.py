@@ -53,13 +53,16 @@ def template(directory: Path, *arguments: str, variation: str = "") -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
-@pytest.mark.parametrize("output", ["yaml", "json"])
-@pytest.mark.parametrize("variation", VARIATIONS)
-def test_cfn_lint_finds_nothing(tmp_path, variation, output):
-    file = tmp_path / f"template.{output}"
-    file.write_text(template(tmp_path, "--format", output, variation=VARIATIONS[variation]))
+def test_cfn_lint_finds_nothing(tmp_path):
+    files = []
+    for variation, text in VARIATIONS.items():
+        for output in ("yaml", "json"):
+            files.append(tmp_path / f"{variation}.{output}")
+            files[-1].write_text(template(tmp_path, "--format", output, variation=text))
+    # One run for all: most of its time goes into reading the specification.
     linter = Path(sys.executable).with_name("cfn-lint")
-    result = subprocess.run([linter, "--regions", "eu-central-1", "--", file], capture_output=True, text=True, timeout=300)
+    command = [linter, "--regions", "eu-central-1", "--", *files]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert result.returncode == 0, result.stdout
 
 
@@ -154,5 +157,3 @@ def test_moto_makes_a_stack_of_it(tmp_path, account):
         "photolab-medium",
         "photolab-large",
     ]
-    subscriptions = boto3.client("sns").list_subscriptions()["Subscriptions"]
-    assert {s["Endpoint"] for s in subscriptions} == {"photos@example.com", "operations@example.com"}

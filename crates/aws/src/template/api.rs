@@ -36,7 +36,7 @@ pub(super) fn add(template: &mut Template, stack: &Stack<'_>) {
 }
 
 pub(super) fn outputs(template: &mut Template) {
-    template.output("ApiUrl", "The HTTP API", Node::GetAtt("Api".to_owned(), "ApiEndpoint"));
+    template.output("ApiUrl", "The HTTP API", sub("https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"));
 }
 
 fn integration() -> Node {
