@@ -7,6 +7,8 @@
 pub mod bundle;
 pub mod config;
 pub mod environment;
+#[cfg(feature = "functions")]
+pub mod stores;
 pub mod table;
 
 pub use bundle::Bundle;

@@ -37,6 +37,32 @@ pub const OBJECT_KEY: &str = "ObjectKey";
 /// The time of an image's upload in 20 digits of milliseconds since 1970, a `#`, and its key, cut likewise.
 pub const CREATED_KEY: &str = "CreatedKey";
 
+/// A notification's content (a string): [`minilab_model::Notification`] as JSON.
+pub const NOTIFICATION: &str = "Notification";
+
+/// What [`KIND`] says of an image's item.
+pub const IMAGE_KIND: &str = "image";
+/// What [`KIND`] says of a notification's item.
+pub const NOTIFICATION_KIND: &str = "notification";
+
+/// A global secondary index. It holds keys alone (`KEYS_ONLY`), both of its attributes are strings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Index {
+    /// Its name.
+    pub name: &'static str,
+    /// Its partition key.
+    pub partition: &'static str,
+    /// Its sort key.
+    pub sort: &'static str,
+}
+
+/// Every index of the table.
+pub const INDEXES: [Index; 3] = [
+    Index { name: BY_SIZE, partition: COLLECTION, sort: SIZE_KEY },
+    Index { name: BY_KEY, partition: COLLECTION, sort: OBJECT_KEY },
+    Index { name: BY_TIME, partition: COLLECTION, sort: CREATED_KEY },
+];
+
 /// The key of an image's item.
 #[must_use]
 pub fn image_id(default_bucket: &BucketName, object: &ObjectRef) -> String {
