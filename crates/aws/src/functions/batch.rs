@@ -111,7 +111,9 @@ mod tests {
         }]});
         let Call::Queue(messages) = Call::parse(batch).unwrap() else { panic!("not a batch") };
         assert_eq!((messages[0].delivery(), messages[0].trace()), (3, Some("Root=1-5759e988-bd862e3fe1be46a994272793")));
-        for event in [json!({"Records": [{"eventSource": "aws:s3"}]}), json!({"detail-type": "Object Created"}), json!({"Records": []})] {
+        for event in
+            [json!({"Records": [{"eventSource": "aws:s3"}]}), json!({"detail-type": "Object Created"}), json!({"Records": []})]
+        {
             assert!(matches!(Call::parse(event).unwrap(), Call::Direct(_)));
         }
     }
