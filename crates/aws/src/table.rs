@@ -71,6 +71,13 @@ pub fn image_id(default_bucket: &BucketName, object: &ObjectRef) -> String {
     if plain { key.to_owned() } else { format!("s3://{object}") }
 }
 
+/// The key of the image whose item is `id`, which is in `bucket`: undoes [`image_id`].
+#[must_use]
+pub fn image_key<'a>(bucket: &BucketName, id: &'a str) -> &'a str {
+    let qualified = id.strip_prefix("s3://").and_then(|rest| rest.strip_prefix(bucket.as_str())?.strip_prefix('/'));
+    qualified.unwrap_or(id)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -79,7 +86,12 @@ mod tests {
     #[test]
     fn no_two_objects_share_an_item() {
         let bucket = BucketName::new("photos").unwrap();
-        let id = |object: &str| image_id(&bucket, &object.parse().unwrap());
+        let id = |object: &str| {
+            let object: ObjectRef = object.parse().unwrap();
+            let id = image_id(&bucket, &object);
+            assert_eq!(image_key(&object.bucket, &id), object.key.as_str());
+            id
+        };
         assert_eq!(id("photos/input/a.jpg"), "input/a.jpg");
         assert_eq!(id("other/input/a.jpg"), "s3://other/input/a.jpg");
         assert_eq!(id("photos/s3://other/input/a.jpg"), "s3://photos/s3://other/input/a.jpg");

@@ -16,6 +16,7 @@
 //! ```
 
 pub mod dynamo;
+mod error;
 pub mod s3;
 
 pub use dynamo::{DynamoCatalog, ListOrder, ListRequest, Observed, Page, Table, TableOptions};
