@@ -8,7 +8,12 @@ pub mod bundle;
 pub mod config;
 pub mod environment;
 pub mod estimate;
+#[cfg(feature = "functions")]
+pub mod functions;
+pub mod metrics;
 pub mod package;
+#[cfg(feature = "functions")]
+pub mod stores;
 pub mod table;
 pub mod template;
 
