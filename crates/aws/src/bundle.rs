@@ -2,7 +2,7 @@
 //! that is deployed, and can be rolled back with it.
 
 use crate::config::{AwsConfig, AwsConfigError};
-use minilab_model::{BucketName, Limits, NameError, NotificationSpec, Rule, RuleError, RuleSet};
+use minilab_model::{BucketName, Limits, NameError, NotificationSpec, Rule, RuleError, RuleSet, Step, Watermark};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -186,6 +186,11 @@ impl BucketNames<'_> {
             if let Some(bucket) = &variant.bucket {
                 variant.bucket = Some(self.on_aws(&rule.name, bucket)?);
             }
+            for step in &mut variant.steps {
+                if let Step::Watermark(Watermark { image: Some(image), .. }) = step {
+                    image.bucket = self.on_aws(&rule.name, &image.bucket)?;
+                }
+            }
         }
         rule.bucket = self.on_aws(&rule.name, &rule.bucket)?;
         Ok(rule)
@@ -248,7 +253,8 @@ mod tests {
 
     fn sizes() -> Vec<Rule> {
         rules(serde_json::json!([{"name": "r", "bucket": "photos", "variants": [
-            {"name": "small", "bucket": "prints", "key": "{key}", "format": "jpeg"}]}]))
+            {"name": "small", "bucket": "prints", "key": "{key}", "format": "jpeg",
+             "steps": [{"watermark": {"image": {"bucket": "assets", "key": "logo.png"}}}]}]}]))
     }
 
     fn refused(rules: Vec<Rule>, notifications: serde_json::Value, aws: AwsConfig) -> String {
@@ -263,6 +269,8 @@ mod tests {
         let bundle = Bundle::new(sizes(), Vec::new(), Limits::default(), aws).unwrap();
         assert_eq!(bundle.rules[0].bucket.as_str(), "photos");
         assert_eq!(bundle.rules[0].variants[0].bucket.as_ref().unwrap().as_str(), "acme-prints");
+        let overlays: Vec<String> = bundle.rules[0].variants[0].overlays().map(ToString::to_string).collect();
+        assert_eq!(overlays, ["acme-assets/logo.png"]);
         let json = serde_json::to_string(&bundle).unwrap();
         assert_eq!(serde_json::from_str::<Bundle>(&json).unwrap(), bundle);
     }

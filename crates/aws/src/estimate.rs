@@ -241,6 +241,9 @@ impl Bill {
         self.add("HTTP API", calls, "calls", prices::API_CALL);
         let queues = if bundle.aws.has_router() { bundle.aws.tiers.len() as f64 + 1.0 } else { 1.0 };
         self.add("Alarms", queues * 2.0 + 2.0, "alarms", prices::ALARM);
+        // Processed, failed, retried and the duration of each tier; what the router routed and what was told.
+        let metrics = bundle.aws.tiers.len() as f64 * 4.0 + if bundle.aws.has_router() { 2.0 } else { 1.0 };
+        self.add("Metrics of our own", metrics, "metrics", prices::METRIC);
         self.add("Dashboard", 1.0, "dashboards", prices::DASHBOARD);
         if bundle.aws.vpc == Vpc::Interface && bundle.aws.subnets.is_empty() {
             // SQS and SNS, in two zones.

@@ -17,6 +17,8 @@ pub(super) const PUBLISH: f64 = 0.50 / 1e6;
 pub(super) const LOG_GB: f64 = 0.50;
 /// An alarm for a month.
 pub(super) const ALARM: f64 = 0.10;
+/// A metric of one's own for a month.
+pub(super) const METRIC: f64 = 0.30;
 /// A dashboard for a month.
 pub(super) const DASHBOARD: f64 = 3.00;
 /// A call of an HTTP API (<https://aws.amazon.com/api-gateway/pricing/>).

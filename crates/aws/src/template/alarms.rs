@@ -4,6 +4,7 @@ use super::node::{Node, list, map, reference, sub};
 use super::queues::NOTIFY_DEAD_LETTERS;
 use super::stack::Stack;
 use super::{Template, topics};
+use crate::metrics;
 use serde_json::json;
 
 /// What a metric counts over, in seconds.
@@ -104,7 +105,16 @@ fn dashboard(stack: &Stack<'_>) -> String {
         "QueueName",
         format!("${{{NOTIFY_DEAD_LETTERS}.QueueName}}")
     ]));
+    let of_tiers = |metric: &str| -> Vec<serde_json::Value> {
+        let function = crate::environment::FunctionKind::Process.as_str();
+        let of_tier = |tier: &crate::config::TierConfig| {
+            json!([metrics::NAMESPACE, metric, metrics::FUNCTION, function, metrics::TIER, tier.name])
+        };
+        stack.aws.tiers.iter().map(of_tier).collect()
+    };
     let widgets = [
+        ("Images processed", of_tiers(metrics::PROCESSED), "Sum"),
+        ("Images failed for good", of_tiers(metrics::FAILED), "Sum"),
         ("Waiting", of_queues("ApproximateNumberOfMessagesVisible", &|queue| queue.logical()), "Maximum"),
         ("Oldest message, in seconds", of_queues("ApproximateAgeOfOldestMessage", &|queue| queue.logical()), "Maximum"),
         ("Dead letters", dead, "Maximum"),

@@ -41,6 +41,11 @@ pub(super) fn objects_arn(bucket: &BucketName, prefix: &str) -> Node {
     sub(format!("arn:${{AWS::Partition}}:s3:::{bucket}/{}*", literal(prefix)))
 }
 
+/// The ARN of one object.
+pub(super) fn object_arn(bucket: &BucketName, key: &str) -> Node {
+    sub(format!("arn:${{AWS::Partition}}:s3:::{bucket}/{}", literal(key)))
+}
+
 /// Text in the resource of a policy, inside `Fn::Sub`: `*`, `?` and `$` stand for themselves ("IAM policy elements: Variables
 /// and tags").
 fn literal(text: &str) -> String {

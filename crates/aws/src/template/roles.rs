@@ -1,6 +1,6 @@
 //! A role for each function, with the actions that it uses on the things that it uses them on.
 
-use super::names::{objects_arn, widest};
+use super::names::{object_arn, objects_arn, widest};
 use super::node::{Node, arn, list, list_of, map, reference};
 use super::queues::{DIGEST, NOTIFY_DEAD_LETTERS};
 use super::stack::{Bucket, Function, Stack};
@@ -87,6 +87,8 @@ impl Policy {
         // Reading is part of replacing: S3 asks for it where a write depends on the ETag.
         let write = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"];
         self.allow("WriteVariants", &write, objects(stack, |bucket| &bucket.destinations));
+        let of_bucket = |bucket: &Bucket| bucket.overlays.iter().map(|key| object_arn(&bucket.name, key)).collect::<Vec<_>>();
+        self.allow("ReadWatermarks", &["s3:GetObject"], stack.buckets.iter().flat_map(of_bucket).collect());
         let tag = ["s3:GetObjectTagging", "s3:PutObjectTagging"];
         self.allow("TagSources", &tag, objects(stack, |bucket| &bucket.tagged));
         let items =

@@ -30,6 +30,8 @@ pub(super) struct Bucket {
     pub(super) tagged: BTreeSet<String>,
     /// Prefixes of variants.
     pub(super) destinations: BTreeSet<String>,
+    /// Keys of images that are laid over others.
+    pub(super) overlays: BTreeSet<String>,
     /// The events that have to be told.
     pub(super) filters: Vec<KeyFilter>,
 }
@@ -56,6 +58,9 @@ impl<'a> Stack<'a> {
             for variant in &rule.variants {
                 let prefix = names::destination_prefix(rule, variant);
                 stack.bucket(rule.destination(variant)).destinations.insert(prefix);
+                for overlay in variant.overlays() {
+                    stack.bucket(&overlay.bucket).overlays.insert(overlay.key.as_str().to_owned());
+                }
             }
         }
         stack
@@ -71,6 +76,7 @@ impl<'a> Stack<'a> {
                     sources: BTreeSet::new(),
                     tagged: BTreeSet::new(),
                     destinations: BTreeSet::new(),
+                    overlays: BTreeSet::new(),
                     filters: filters::of_bucket(name, &self.bundle.rules),
                 });
                 self.buckets.len() - 1

@@ -135,12 +135,12 @@ mod tests {
             "Word" => "No",
             "Colon" => "a: b",
             "Quoted" => "a \"b\"\u{7}",
-            "List" => list![map! { "A" => 1, "B" => list!["x"] }, "y", reference("Queue"), Node::List(Vec::new())],
+            "List" => list![map! { "A" => 1, "B" => list!["x"] }, "z", reference("Queue"), Node::List(Vec::new())],
             "Block" => sub("{\n  \"a\": 1\n}"),
             "Empty" => Node::Map(Vec::new()),
         };
         let expected = "Version: \"2012-10-17\"\nPlain: AWS::S3::Bucket\nWord: \"No\"\nColon: \"a: b\"\nQuoted: \"a \\\"b\\\"\\u0007\"\n\
-                        List:\n  - A: 1\n    B:\n      - x\n  - y\n  - !Ref Queue\n  - []\n\
+                        List:\n  - A: 1\n    B:\n      - x\n  - z\n  - !Ref Queue\n  - []\n\
                         Block: !Sub |-\n  {\n    \"a\": 1\n  }\nEmpty: {}\n";
         assert_eq!(document(&node), expected);
     }
