@@ -36,6 +36,9 @@ pub struct AwsConfig {
     /// The buckets that are there already, so that the stack does not make them; their names get no prefix. Their events come
     /// over EventBridge.
     pub existing_buckets: Vec<String>,
+    /// Where variants were written by former rules, as `bucket/prefix` with the bucket's name on AWS: workers may read and
+    /// delete there, so that what a new recipe leaves over goes.
+    pub former_destinations: Vec<String>,
     /// How events come from the buckets that the stack makes. Default `sqs`.
     pub events: EventRoute,
     /// The workers' sizes, the smallest first. Default: small, medium, large.
@@ -186,6 +189,7 @@ impl Default for AwsConfig {
             statistics_shards: 1,
             bucket_prefix: String::new(),
             existing_buckets: Vec::new(),
+            former_destinations: Vec::new(),
             events: EventRoute::default(),
             tiers: vec![TierConfig::new("small", 512, 5), TierConfig::new("medium", 1769, 5), TierConfig::new("large", 3008, 1)],
             api: true,

@@ -50,6 +50,7 @@ fn deployments() -> Vec<(&'static str, Template)> {
             "sns": {"topic_arn": "arn:aws:sns:eu-central-1:123456789012:images"}}]))
         .unwrap();
         file.aws.tracing = true;
+        file.aws.former_destinations = vec!["acme-photolab-prints/old/".to_owned()];
         file.aws.vpc = Vpc::Interface;
         file.aws.api_auth = ApiAuth::Jwt;
         file.aws.jwt_issuer = "https://login.example.com".to_owned();

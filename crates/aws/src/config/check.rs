@@ -125,6 +125,15 @@ impl AwsConfig {
                 return refuse("existing_buckets", error.to_string());
             }
         }
+        for former in &self.former_destinations {
+            let bucket = former.split_once('/').map(|(bucket, _)| BucketName::new(bucket));
+            if !matches!(bucket, Some(Ok(_))) {
+                return refuse(
+                    "former_destinations",
+                    format!("`{}` is no bucket with a prefix, as in acme-prints/thumbs/", shown(former)),
+                );
+            }
+        }
         let letters = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         let prefix = &self.bucket_prefix;
         if prefix.len() > 40 || !letters(prefix) || prefix.starts_with('-') {
@@ -311,6 +320,7 @@ mod tests {
         check(&|aws| aws.statistics_shards = 0, "aws.statistics_shards");
         check(&|aws| aws.bucket_prefix = "Acme-".to_owned(), "aws.bucket_prefix");
         check(&|aws| aws.existing_buckets = vec!["UPPER".to_owned()], "aws.existing_buckets");
+        check(&|aws| aws.former_destinations = vec!["prints".to_owned()], "aws.former_destinations");
         check(&|aws| aws.tiers.clear(), "aws.tiers: 0 tiers");
         check(&|aws| aws.tiers.reverse(), "aws.tiers.memory_mb: 1769 is not more than the 3008 of `large`");
         check(&|aws| aws.tiers[1].name = "small".to_owned(), "aws.tiers.name: two tiers are called `small`");

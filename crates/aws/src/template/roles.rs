@@ -6,6 +6,7 @@ use super::queues::{DIGEST, NOTIFY_DEAD_LETTERS};
 use super::stack::{Bucket, Function, Stack};
 use super::{Template, database, topics};
 use crate::environment::FunctionKind;
+use minilab_model::BucketName;
 use std::collections::BTreeSet;
 
 /// The logical name of a function's role.
@@ -87,6 +88,11 @@ impl Policy {
         // Reading is part of replacing: S3 asks for it where a write depends on the ETag.
         let write = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"];
         self.allow("WriteVariants", &write, objects(stack, |bucket| &bucket.destinations));
+        let former = stack.aws.former_destinations.iter().filter_map(|former| {
+            let (bucket, prefix) = former.split_once('/')?;
+            Some(objects_arn(&BucketName::new(bucket).ok()?, prefix))
+        });
+        self.allow("RemoveFormerVariants", &["s3:DeleteObject", "s3:GetObject"], former.collect());
         let of_bucket = |bucket: &Bucket| bucket.overlays.iter().map(|key| object_arn(&bucket.name, key)).collect::<Vec<_>>();
         self.allow("ReadWatermarks", &["s3:GetObject"], stack.buckets.iter().flat_map(of_bucket).collect());
         let tag = ["s3:GetObjectTagging", "s3:PutObjectTagging"];

@@ -1,6 +1,7 @@
 //! The binary as a whole, driven from outside.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod aws;
 mod crash;
 mod flow;
 mod http;
