@@ -2,11 +2,14 @@
 
 use anyhow::Context;
 use minilab_aws::config::Architecture;
+use minilab_aws::package::PackageError;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The profile that is made for Lambda.
 const PROFILE: &str = "lambda";
+/// The glibc of Lambda's provided.al2023.
+const GLIBC: &str = "2.34";
 /// What is built.
 const WHAT: [&str; 8] = ["--package", "minilab-aws", "--features", "functions", "--bin", "bootstrap", "--profile", PROFILE];
 
@@ -22,7 +25,15 @@ pub fn bootstrap(architecture: Architecture) -> anyhow::Result<PathBuf> {
     eprintln!("building bootstrap for {architecture}; the first time takes some minutes");
     if own == Some(architecture) && cfg!(target_os = "linux") {
         run(Command::new("cargo").arg("build").args(WHAT).arg("--ignore-rust-version").current_dir(&root))?;
-        return Ok(target.join(PROFILE).join("bootstrap"));
+        let program = target.join(PROFILE).join("bootstrap");
+        match minilab_aws::package::check(&std::fs::read(&program)?, architecture) {
+            // This system is newer than Lambda's: zig links against an older one.
+            Err(PackageError::Glibc { version }) => {
+                eprintln!("it needs {version}, which Lambda does not have; building it with cargo-lambda")
+            }
+            // Whatever else is wrong is told when it is packed.
+            _ => return Ok(program),
+        }
     }
     let has_cargo_lambda = Command::new("cargo").args(["lambda", "--version"]).output().is_ok_and(|output| output.status.success());
     anyhow::ensure!(
@@ -31,13 +42,11 @@ pub fn bootstrap(architecture: Architecture) -> anyhow::Result<PathBuf> {
          {}`, or give a finished one with --bootstrap FILE",
         triple(architecture)
     );
-    let flag = match architecture {
-        Architecture::Arm64 => "--arm64",
-        Architecture::X86_64 => "--x86-64",
-    };
+    // With the version of glibc behind it, zig links against that one.
+    let triple = format!("{}.{GLIBC}", triple(architecture));
     let out = target.join("lambda").join(architecture.as_str());
     let mut command = Command::new("cargo");
-    command.args(["lambda", "build", flag, "--lambda-dir"]).arg(&out).args(WHAT).arg("--ignore-rust-version");
+    command.args(["lambda", "build", "--target", &triple, "--lambda-dir"]).arg(&out).args(WHAT).arg("--ignore-rust-version");
     run(command.current_dir(&root))?;
     Ok(out.join("bootstrap").join("bootstrap"))
 }

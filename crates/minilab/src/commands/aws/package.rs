@@ -14,8 +14,11 @@ use std::process::ExitCode;
 /// Make the zip that the functions run: the program `bootstrap` and the configuration. The same program and the same configuration
 /// always give the same bytes.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "For the processors of this machine, bootstrap is built with cargo; for others with cargo-lambda and zig \
-                  (`pip install cargo-lambda ziglang`). Both need a checkout of Minilab as the working directory.")]
+#[command(
+    after_help = "For the processors of this machine, bootstrap is built with cargo; for others, and where this system is newer than \
+                  Lambda's, with cargo-lambda and zig (`pip install cargo-lambda ziglang`). Both need a checkout of Minilab as the \
+                  working directory."
+)]
 pub struct Args {
     /// Where the zips go; the directory is made
     #[arg(long, value_name = "DIR")]
