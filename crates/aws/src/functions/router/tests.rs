@@ -18,8 +18,8 @@ impl Sources for Shelf {
             "forbidden.bmp" => return Err(SourceError::Refused { object, code: "AccessDenied".to_owned() }),
             _ => return Err(SourceError::Unavailable { object, reason: "no answer".to_owned() }),
         };
-        let bytes = Bytes::from(content).slice(..);
-        let size_bytes = 200 << 20;
+        let bytes = Bytes::from(content);
+        let size_bytes = 1 << 20;
         let end = bytes.len().min(usize::try_from(max_bytes).unwrap());
         Ok(Start { bytes: bytes.slice(..end), size_bytes, is_variant: event.key.name() == "variant.bmp" })
     }
