@@ -43,13 +43,13 @@ fn a_template_is_printed_or_the_mistake_is_named() {
             assert!(text(&refused).contains(part), "{part:?} is not in {}", text(&refused));
         }
     };
-    check(&format!("{RULE}[aws]\nlog_days = 2\n"), &["lab.toml:9", "aws.log_days"]);
+    check(&format!("{RULE}[aws]\nlog_days = 2\n"), &["lab.toml:11", "aws.log_days"]);
     check(&RULE.replace("bucket = \"prints\"\n", ""), &["rules loop: thumbs → thumbs"]);
     let back =
         "[[rules]]\nname = \"back\"\nbucket = \"prints\"\n[[rules.variants]]\nname = \"b\"\nbucket = \"photos\"\nkey = \"{key}\"\n";
     check(&format!("{RULE}{back}"), &["rules loop: thumbs → back → thumbs"]);
     let webhook = "[[notifications]]\non = [\"image.failed\"]\nwebhook = { url = \"https://example.com/?token=x\" }\n";
-    check(&format!("{RULE}{webhook}"), &["lab.toml:10", "https://example.com/ cannot", "sns subscribe"]);
+    check(&format!("{RULE}{webhook}"), &["lab.toml:12", "https://example.com/ cannot", "sns subscribe"]);
 }
 
 #[test]
