@@ -103,7 +103,7 @@ async fn sources_that_share_a_key_at_the_same_time_leave_the_later_one() {
         let newer = backend.upload(&second, b"second").await;
         let of = |source: &ObjectRef, text: &str| vec![variant(source, backend.print("a"), body(text))];
         let (of_first, of_second) = (of(&first, &format!("first {round}")), of(&second, &format!("second {round}")));
-        let (older, newer) = futures::join!(
+        let (older, newer) = tokio::join!(
             again(&backend, &older, SourceState::Present, &of_first),
             again(&backend, &newer, SourceState::Present, &of_second)
         );
@@ -125,18 +125,15 @@ async fn the_same_file_again_keeps_its_variants() {
         let removal = backend.remove(&source).await;
         // The removal's job has begun when the same file is uploaded again.
         let mut leaving = Box::pin(backend.store.replace_variants(&removal, SourceState::Gone, "rule", Vec::new()));
-        let mut done = false;
-        for _ in 0..requests * 40 {
-            done = done || futures::poll!(&mut leaving).is_ready();
-            tokio::time::sleep(std::time::Duration::from_micros(200)).await;
-        }
+        let pause = std::time::Duration::from_millis(requests * 4);
+        let done = tokio::time::timeout(pause, &mut leaving).await.is_ok();
         let version = backend.upload(&source, b"the same").await;
         let written = again(&backend, &version, SourceState::Present, &variants);
         if done {
             written.await.unwrap();
         } else {
             // Superseded or done: both are right.
-            let (_, written) = futures::join!(leaving, written);
+            let (_, written) = tokio::join!(leaving, written);
             written.unwrap();
         }
         assert!(backend.download(&backend.print("v")).await.is_some(), "round {requests}");
