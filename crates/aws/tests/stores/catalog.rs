@@ -110,7 +110,7 @@ async fn told_rules(backend: &Backend) -> BTreeMap<String, u32> {
 async fn a_commit_whose_answer_is_lost_counts_once() {
     let backend = Backend::fresh(1).await;
     for requests in 0..6 {
-        for loss in [super::wire::Loss::Request, super::wire::Loss::Answer] {
+        for loss in [wire::Loss::Request, wire::Loss::Answer] {
             let version = backend.upload(&backend.photo("a.jpg"), b"x").await;
             backend.wire.break_after(requests, loss);
             let _ = backend.catalog.commit(processed(&version, "one", Format::Jpeg, 7)).await;

@@ -10,7 +10,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// The emulator carries out its requests side by side without isolation, so that it gets one at a time.
@@ -32,12 +33,14 @@ pub struct Wire {
     /// Requests that may still pass.
     left: Arc<AtomicI64>,
     answers_break: Arc<AtomicI64>,
+    /// How long a DELETE is on its way, in milliseconds.
+    delete_ms: Arc<AtomicU64>,
 }
 
 impl Default for Wire {
     fn default() -> Self {
         let inner = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        Self { inner, left: Arc::new(AtomicI64::new(i64::MAX)), answers_break: Arc::default() }
+        Self { inner, left: Arc::new(AtomicI64::new(i64::MAX)), answers_break: Arc::default(), delete_ms: Arc::default() }
     }
 }
 
@@ -46,6 +49,11 @@ impl Wire {
     pub fn break_after(&self, requests: i64, loss: Loss) {
         self.answers_break.store(i64::from(loss == Loss::Answer), Ordering::SeqCst);
         self.left.store(requests, Ordering::SeqCst);
+    }
+
+    /// From now on each DELETE is on its way for so long.
+    pub fn slow_deletes_down(&self, delete_ms: u64) {
+        self.delete_ms.store(delete_ms, Ordering::SeqCst);
     }
 
     /// Whole again. Whether it had broken.
@@ -76,7 +84,9 @@ impl HttpConnector for Connector {
             return HttpConnectorFuture::ready(Err(broken()));
         }
         let inner = self.inner.clone();
+        let delete_ms = if request.method() == "DELETE" { self.wire.delete_ms.load(Ordering::SeqCst) } else { 0 };
         HttpConnectorFuture::new(async move {
+            tokio::time::sleep(Duration::from_millis(delete_ms)).await;
             let _turn = ONE.acquire().await;
             let answer = inner.call(request).await;
             if answer_breaks { Err(broken()) } else { answer }
