@@ -2,6 +2,7 @@
 
 mod catalog;
 mod crashes;
+mod flow;
 mod lists;
 mod sources;
 mod wire;
