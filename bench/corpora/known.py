@@ -29,7 +29,7 @@ KNOWN = [
     ("*bad*rle*.bmp", PILLOW, "damaged runs: what is shown behind the damage is anyone's"),
     # Pillow turns by more than EXIF.
     ("exif_imagemagick_orientation.png", PILLOW, "turned by ImageMagick's text chunk, which browsers and libvips do not look at"),
-    ("xmp_tags_orientation*.png", PILLOW, "turned by XMP, which browsers and libvips do not do"),
+    ("xmp_tags_orientation*", PILLOW, "turned by XMP, which browsers and libvips do not do"),
     # A matter of opinion.
     ("app13.jpg", "differs from", "libjpeg does not smooth chroma that is two samples wide or less"),
     ("border_touching_layers.gif", "differs from", "what no frame covers is clear, as in browsers, not of the background colour"),
@@ -42,8 +42,13 @@ KNOWN = [
     # Floating point in colour: libvips takes it for linear light, Minilab for sRGB's own values.
     ("rgb32f_*.tiff", VIPS, "floating point in colour: libvips takes it for linear light"),
     ("*.hdr.tiff", VIPS, "floating point in colour: libvips takes it for linear light"),
-    # libvips.
-    ("ycbcr_lzw_bt709.tif", PILLOW, "Pillow ignores the coefficients that the file states"),
+    # Numbers whose range the file does not say.
+    ("16_bit_binary_pgm.tiff", "differs from", "32-bit numbers of which 16 are used: each takes another range for white"),
+    ("8bit.s.tif", VIPS, "bytes with a sign that mean none; Pillow agrees with Minilab"),
+    ("multi-channel-z-series.ome.tif", VIPS, "bytes with a sign that mean none; Pillow agrees with Minilab"),
+    # libvips leaves something out.
+    ("ycbcr_lzw_*.tif", VIPS, "libvips shows YCbCr as if it were RGB"),
+    ("ojpeg-tile.tif", VIPS, "libvips takes the lower edge of the tile for transparent; Pillow agrees with Minilab"),
 ]
 
 

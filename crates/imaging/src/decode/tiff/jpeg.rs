@@ -1,7 +1,7 @@
 //! JPEG data in TIFF: a picture a chunk (Adobe's TIFF technical note 2), and before that one for all (TIFF 6.0, section 22).
 
 use crate::error::ImageError;
-use crate::header::tiff::{Directory, Photometric, Shape, tag};
+use crate::header::tiff::{Compression, Directory, Photometric, Shape, tag};
 use minilab_model::Format;
 use std::borrow::Cow;
 use zune_core::bytestream::ZCursor;
@@ -29,6 +29,7 @@ pub(super) fn unpack(packed: &[u8], tables: Option<&[u8]>, shape: &Shape, max_pi
         return Err(corrupt(format!("a JPEG picture of {found_width}×{found_height} pixels in a chunk of {width}×{height}")));
     }
     let output = match (shape.photometric, decoder.input_colorspace()) {
+        (Photometric::Ycbcr, _) if shape.compression == Compression::OldJpeg => ColorSpace::YCbCr,
         (Photometric::Ycbcr, _) => ColorSpace::RGB,
         (Photometric::WhiteIsZero | Photometric::BlackIsZero, _) => ColorSpace::Luma,
         // Stored as they are: no conversion.

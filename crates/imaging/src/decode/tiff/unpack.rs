@@ -2,7 +2,7 @@
 
 use super::fax::Fax;
 use super::jpeg;
-use super::ycbcr::Ycbcr;
+use super::ycbcr::{Matrix, Ycbcr};
 use crate::error::ImageError;
 use crate::header::tiff::{Compression, Directory, Photometric, Shape, tag};
 use flate2::read::ZlibDecoder;
@@ -33,7 +33,12 @@ pub(super) fn reader<'a>(
         }
         Compression::OldJpeg => {
             let file = jpeg::old_file(source, packed, directory, shape)?;
-            return Ok(Box::new(Cursor::new(jpeg::unpack(&file, None, shape, max_pixels)?)));
+            let mut samples = jpeg::unpack(&file, None, shape, max_pixels)?;
+            // The range and the coefficients are the directory's.
+            if shape.photometric == Photometric::Ycbcr {
+                Matrix::new(directory)?.convert(&mut samples);
+            }
+            return Ok(Box::new(Cursor::new(samples)));
         }
     };
     Ok(match shape.photometric {

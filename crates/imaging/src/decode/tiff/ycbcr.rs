@@ -59,7 +59,7 @@ impl Read for Ycbcr<'_> {
 }
 
 /// From YCbCr to RGB.
-struct Matrix {
+pub(super) struct Matrix {
     /// What red, green and blue have of luma.
     luma: [f64; 3],
     /// Values of black and white, for Y, Cb and Cr.
@@ -68,11 +68,18 @@ struct Matrix {
 
 impl Matrix {
     /// What the file states, where it makes sense; else Rec. 601 at full range.
-    fn new(directory: &Directory<'_>) -> Result<Self, ImageError> {
+    pub(super) fn new(directory: &Directory<'_>) -> Result<Self, ImageError> {
         let luma = directory.fractions(tag::YCBCR_COEFFICIENTS)?.filter(|luma: &[f64; 3]| luma.iter().all(|&part| part > 0.0));
         let range = directory.fractions(tag::REFERENCE_BLACK_WHITE)?;
         let range = range.filter(|range: &[f64; 6]| range.as_chunks().0.iter().all(|[black, white]| black < white));
         Ok(Self { luma: luma.unwrap_or([0.299, 0.587, 0.114]), range: range.unwrap_or([0.0, 255.0, 128.0, 255.0, 128.0, 255.0]) })
+    }
+
+    /// Pixels of three samples, in place.
+    pub(super) fn convert(&self, samples: &mut [u8]) {
+        for pixel in samples.as_chunks_mut().0 {
+            *pixel = self.rgb(*pixel);
+        }
     }
 
     fn rgb(&self, stored: [u8; 3]) -> [u8; 3] {
