@@ -17,6 +17,10 @@ def tiffs(quadrants):
         ("group3", "group3", {}), ("group3-2d", "group3", {292: 1}), ("fax-runs", "tiff_ccitt", {}), ("group3-reversed", "group3", {266: 2}),
     ):  # fmt: skip
         yield f"tiff-{name}.tif", encoded(bilevel, "TIFF", compression=compression, tiffinfo=more)
+    # So small that the last codes are all in the decoder before the last rows are out.
+    small = bilevel.resize((16, 33), Image.Resampling.NEAREST)
+    yield "png-bilevel-16x33.png", encoded(small, "PNG")
+    yield "tiff-lzw-bilevel.tif", encoded(small, "TIFF", compression="tiff_lzw")
     # The lowest bit of each byte first.
     reversed_bits = bytes(int(f"{byte:08b}"[::-1], 2) for byte in grey.tobytes())
     tags = picture_tags(width, height, [8], 1, t266=("H", [2]))

@@ -115,14 +115,23 @@ def main():
     parser.add_argument("--minilab", default=str(ROOT / "target/release/minilab"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--only", default="", help="files whose path holds this")
-    parser.add_argument("--json", type=Path, help="write every finding here, one a line")
+    parser.add_argument("--json", type=Path, help="write every finding here, one a line; what is there already is not made again")
     options = parser.parse_args()
     rows, notes, explained, findings = [], [], [], []
+    known_findings = {}
+    if options.json and options.json.exists():
+        known_findings = {one["file"]: one for one in map(json.loads, options.json.read_text().splitlines())}
+    log = options.json.open("a") if options.json else None
     for folder in options.folders:
         files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() not in NOT_IMAGES)
         files = [path for path in files if options.only in str(path)]
+        found = [known_findings[str(path)] for path in files if str(path) in known_findings]
+        files = [path for path in files if str(path) not in known_findings]
         with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-            found = list(pool.map(examine, [options.minilab] * len(files), files, chunksize=4))
+            for one in pool.map(examine, [options.minilab] * len(files), files):
+                found.append(one)
+                if log:
+                    print(json.dumps(one), file=log, flush=True)
         rows.append(summary(folder.name, found))
         findings += [{**one, "corpus": folder.name} for one in found]
         for one in found:
@@ -144,8 +153,6 @@ def main():
     print(f"\nhighest memory of one file: {max((one['peak'] for one in findings), default=0) / 1e6:.0f} MB")
     print("\nexplained:", *explained, sep="\n  ")
     print("\nnot explained:", *notes, sep="\n  ")
-    if options.json:
-        options.json.write_text("".join(json.dumps(one) + "\n" for one in findings))
     sys.exit(1 if any(row[-5] for row in rows) else 0)
 
 

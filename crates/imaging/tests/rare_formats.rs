@@ -35,6 +35,7 @@ fn facsimiles_are_read() {
 
 #[test]
 fn old_and_odd_tiffs_are_read() {
+    check_same("tiff-lzw-bilevel.tif", "png-bilevel-16x33.png", 0.0);
     check_same("tiff-reversed-bits.tif", "png-grey.png", 0.0);
     check_same("tiff-depths-left-over.tif", "png-rgb.png", 0.0);
     check_same("tiff-plane-missing.tif", "png-grey.png", 0.0);

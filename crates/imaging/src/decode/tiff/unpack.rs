@@ -134,16 +134,14 @@ impl Read for Lzw<'_> {
             let result = self.decoder.decode_bytes(self.packed, out);
             self.packed = self.packed.get(result.consumed_in..).unwrap_or_default();
             match result.status {
-                Ok(LzwStatus::Ok) if result.consumed_out > 0 => return Ok(result.consumed_out),
-                Ok(LzwStatus::Ok) if result.consumed_in > 0 => {}
                 Ok(LzwStatus::Done) => {
                     self.done = true;
                     return Ok(result.consumed_out);
                 }
-                Ok(_) => {
-                    self.done = true;
-                    return Ok(result.consumed_out);
-                }
+                // It says that it made no progress also when the last bits that it holds gave bytes.
+                Ok(_) if result.consumed_out > 0 => return Ok(result.consumed_out),
+                Ok(_) if result.consumed_in > 0 => {}
+                Ok(_) => self.done = true,
                 Err(error) => return Err(Error::new(ErrorKind::InvalidData, error)),
             }
         }
