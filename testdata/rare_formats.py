@@ -39,6 +39,8 @@ def tiffs(quadrants):
 
     rgb_to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
     lab = ImageCms.applyTransform(quadrants, rgb_to_lab)
+    # Its profile holds the time of making.
+    lab.info.pop("icc_profile", None)
     yield "tiff-lab.tif", encoded(lab, "TIFF")
     # ICC's Lab of 16 bits is that of 8 with a fraction, a and b moved by 128; Pillow's bytes have the sign.
     moved = [value << 8 if index % 3 == 0 else (value ^ 128) << 8 for index, value in enumerate(lab.tobytes("raw", "LAB"))]
