@@ -13,6 +13,7 @@ KNOWN = [
     ("x_interlaced_chck.png", REFUSED, "damaged: IDAT has a bad checksum; with `tolerant` it is passed over and told"),
     ("xcsn0g01.png", REFUSED, "damaged: IDAT has a bad checksum; with `tolerant` it is passed over and told"),
     ("invalid_multiframe.gif", REFUSED, "damaged: the first frame lacks 7 of 9 rows; with `tolerant` what is there is shown"),
+    ("clusterfuzz-*5026894169374720.tif", REFUSED, "damaged: JPEG of 52,502 rows in a strip of 64"),
     ("testimgl.jpg", REFUSED, "lossless JPEG: no decoder for it"),
     ("hopper_lzma.tif", REFUSED, "LZMA: no decoder for it among the dependencies"),
     # Pillow leaves something out.
@@ -46,6 +47,8 @@ KNOWN = [
     ("16_bit_binary_pgm.tiff", "differs from", "32-bit numbers of which 16 are used: each takes another range for white"),
     ("8bit.s.tif", VIPS, "bytes with a sign that mean none; Pillow agrees with Minilab"),
     ("multi-channel-z-series.ome.tif", VIPS, "bytes with a sign that mean none; Pillow agrees with Minilab"),
+    ("hopper_unknown_pixel_mode.tif", VIPS, "32-bit numbers: libvips takes 255 for white; Pillow does not open it"),
+    ("cielab-dagams.tiff", VIPS, "libvips takes D65 for the white of Lab, Photoshop, Pillow and Minilab D50"),
     # libvips leaves something out.
     ("ycbcr_lzw_*.tif", VIPS, "libvips shows YCbCr as if it were RGB"),
     ("ojpeg-tile.tif", VIPS, "libvips takes the lower edge of the tile for transparent; Pillow agrees with Minilab"),

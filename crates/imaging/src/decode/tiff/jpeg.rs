@@ -15,13 +15,13 @@ pub(super) fn unpack(packed: &[u8], tables: Option<&[u8]>, shape: &Shape, max_pi
     // Between the tables' end marker and the picture's start marker the two files become one.
     let tables = tables.and_then(|tables| tables.strip_suffix(b"\xff\xd9").or(Some(tables)));
     let file = match tables {
-        Some(tables) => [tables, packed.strip_prefix(b"\xff\xd8").unwrap_or(packed)].concat(),
-        None => packed.to_vec(),
+        Some(tables) => Cow::Owned([tables, packed.strip_prefix(b"\xff\xd8").unwrap_or(packed)].concat()),
+        None => Cow::Borrowed(packed),
     };
     let (width, height) = shape.chunk;
     let options =
         DecoderOptions::default().set_max_width(width as usize).set_max_height(height as usize).jpeg_set_max_scans(MAX_SCANS);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file.as_slice()), options);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&*file), options);
     let failed = |error: zune_jpeg::errors::DecodeErrors| corrupt(format!("its JPEG data cannot be decoded: {error}"));
     decoder.decode_headers().map_err(failed)?;
     let (found_width, found_height) = decoder.dimensions().unwrap_or_default();

@@ -146,11 +146,9 @@ impl Shape {
         let planar = directory.number(tag::PLANAR_CONFIGURATION)?.unwrap_or(1) == 2 && samples > 1;
         let reversed_bits = directory.number(tag::FILL_ORDER)?.unwrap_or(1) == 2;
         let subsampling = match directory.field(tag::YCBCR_SUBSAMPLING)? {
-            Some(field) if photometric == Photometric::Ycbcr => {
-                (directory.value(field, 0)? as u32, directory.value(field, 1)? as u32)
-            }
-            _ if photometric == Photometric::Ycbcr => (2, 2),
-            _ => (1, 1),
+            _ if photometric != Photometric::Ycbcr || compression == Compression::Jpeg => (1, 1),
+            Some(field) => (directory.value(field, 0)? as u32, directory.value(field, 1)? as u32),
+            None => (2, 2),
         };
         let shape = Self {
             width,
