@@ -115,6 +115,9 @@ struct Lzw<'a> {
     done: bool,
 }
 
+/// Most codes, of nine bits or more, in the 64 bits that the decoder holds.
+const CODES_HELD: u32 = 8;
+
 impl<'a> Lzw<'a> {
     fn new(packed: &'a [u8]) -> Result<Self, ImageError> {
         // A stream begins with the clear code, 256; written from the lowest bit that is 00 01.
@@ -130,6 +133,7 @@ impl<'a> Lzw<'a> {
 
 impl Read for Lzw<'_> {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let mut idle = 0;
         while !self.done && !out.is_empty() {
             let result = self.decoder.decode_bytes(self.packed, out);
             self.packed = self.packed.get(result.consumed_in..).unwrap_or_default();
@@ -138,9 +142,11 @@ impl Read for Lzw<'_> {
                     self.done = true;
                     return Ok(result.consumed_out);
                 }
-                // It says that it made no progress also when the last bits that it holds gave bytes.
+                // What it says of progress is about input; bytes can come from bits that it holds, too.
                 Ok(_) if result.consumed_out > 0 => return Ok(result.consumed_out),
                 Ok(_) if result.consumed_in > 0 => {}
+                // A code taken from those bits can leave its bytes for the next call.
+                Ok(_) if idle < CODES_HELD => idle += 1,
                 Ok(_) => self.done = true,
                 Err(error) => return Err(Error::new(ErrorKind::InvalidData, error)),
             }
