@@ -156,13 +156,17 @@ impl<'a> Directory<'a> {
         Ok(first)
     }
 
-    /// So many fractions without a sign; `None` where the tag does not hold them.
+    /// So many fractions without a sign, or whole numbers, as some writers have them; `None` where the tag does not hold them.
     pub(crate) fn fractions<const N: usize>(&self, tag: u16) -> Result<Option<[f64; N]>, ImageError> {
-        let Some(field) = self.field(tag)?.filter(|field| field.is_fraction && field.count >= N) else { return Ok(None) };
+        let Some(field) = self.field(tag)?.filter(|field| field.count >= N) else { return Ok(None) };
         let mut values = [0.0; N];
         for (index, value) in values.iter_mut().enumerate() {
             let at = field.at.saturating_add(index * 8);
-            *value = f64::from(self.u32(at)?) / f64::from(self.u32(at.saturating_add(4))?);
+            *value = match (field.is_fraction, field.is_number) {
+                (true, _) => f64::from(self.u32(at)?) / f64::from(self.u32(at.saturating_add(4))?),
+                (false, true) => self.value(field, index)? as f64,
+                (false, false) => return Ok(None),
+            };
         }
         Ok(values.iter().all(|value| value.is_finite()).then_some(values))
     }
