@@ -452,7 +452,7 @@ fn jpeg_decoder_bytes(header: &Header, pixels: u64, pixel_bytes: u64, shrink: u3
         return pixels * pixel_bytes;
     };
     let has_inks = matches!(header.color_space, ColorSpace::Cmyk | ColorSpace::Ycck);
-    let shrinks = !has_inks && if header.progressive { shrink == 8 } else { shrink > 1 || !subsampled };
+    let shrinks = !has_inks && if header.progressive { shrink == 8 } else { shrink > 1 || !subsampled || !interleaved };
     let area = u64::from(shrink) * u64::from(shrink);
     match (shrinks, header.progressive, interleaved) {
         // One 16-bit DC value a block and component, in scans over the whole image.

@@ -149,7 +149,7 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// [`Error::Unsupported`] says what stands in the way: 12 bits a sample, four components, a
-    /// progressive image above 1/8, subsampled chroma at 1/1.
+    /// progressive image above 1/8, subsampled chroma of an interleaved scan at 1/1.
     pub fn supports(&self, scale: Scale) -> Result<(), Error> {
         let info = self.info();
         let unsupported = |what| Err(Error::Unsupported { what });
@@ -163,7 +163,9 @@ impl<'a> Decoder<'a> {
             return unsupported("a progressive image above 1/8");
         }
         let subsampled = info.sampling.windows(2).any(|pair| pair[0] != pair[1]);
-        if scale == Scale::Full && subsampled {
+        // Others enlarge chroma better than by repeating it, but few of them read separate scans right.
+        let separate = self.headers.scan.components.len() < self.headers.frame.len();
+        if scale == Scale::Full && subsampled && !separate {
             return unsupported("subsampled chroma at full size");
         }
         Ok(())

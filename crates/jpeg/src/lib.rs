@@ -12,8 +12,8 @@
 //! - Pixels are handed out in strips, one row of MCUs at a time, so memory grows with the width of
 //!   an image and not with its area.
 //!
-//! Left to other decoders, with [`Error::Unsupported`]: subsampled chroma at full size, progressive
-//! images above 1/8, CMYK and YCCK, 12 bits, arithmetic and lossless coding.
+//! Left to other decoders, with [`Error::Unsupported`]: subsampled chroma of interleaved scans at full size,
+//! progressive images above 1/8, CMYK and YCCK, 12 bits, arithmetic and lossless coding.
 //!
 //! No input makes it panic, read out of bounds or run for longer than the data and the size
 //! account for.
@@ -31,6 +31,7 @@ mod info;
 mod markers;
 mod plan;
 mod scan;
+mod standard;
 mod strip;
 
 pub use decoder::{DecodeOptions, Decoder, Image, Outcome, Scale};

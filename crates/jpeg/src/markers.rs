@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::huffman::HuffmanSpec;
 use crate::info::{ColorModel, Info, Kind, Sampling};
+use crate::standard;
 
 /// One component of the frame header.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ pub(crate) struct Scan {
 }
 
 /// The decoder's tables as they stand at one point of the file; later segments replace them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tables {
     /// In zigzag order, as stored.
     pub quant: [Option<Box<[u16; 64]>>; 4],
@@ -100,6 +101,14 @@ impl Headers {
                 _ => tables.apply(&segment)?,
             }
         }
+    }
+}
+
+impl Default for Tables {
+    /// Before any segment: no quantisation, and the Huffman tables that need not be given.
+    fn default() -> Self {
+        let huffman = |is_ac| [0, 1, 2, 3].map(|slot| standard::table(is_ac, slot));
+        Self { quant: Default::default(), dc: huffman(false), ac: huffman(true), restart_interval: 0 }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::picture::{Deadline, Layout, Size};
 use crate::sink::RowSink;
 use gif::{ColorOutput, DecodingError, DisposalMethod, MemoryLimit, Repeat};
 use minilab_model::Format;
+use std::io::{Chain, Cursor, Read};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ pub(super) fn decode_frames(
 
 /// A GIF that is read frame by frame, row by row.
 struct GifFile<'a> {
-    decoder: gif::Decoder<&'a [u8]>,
+    decoder: gif::Decoder<Source<'a>>,
     deadline: Deadline,
     /// How many frames have been met, and the last of them.
     met: u32,
@@ -93,7 +94,7 @@ impl<'a> GifFile<'a> {
         let mut decode_options = gif::DecodeOptions::new();
         decode_options.set_color_output(ColorOutput::Indexed);
         decode_options.set_memory_limit(MemoryLimit::Bytes(SPARE_BYTES));
-        let decoder = decode_options.read_info(source).map_err(|error| corrupt(&error, 0))?;
+        let decoder = decode_options.read_info(with_colors(source)).map_err(|error| corrupt(&error, 0))?;
         Ok(Self { decoder, deadline: options.deadline, met: 0, current: None })
     }
 
@@ -167,6 +168,24 @@ impl FrameSource for GifFile<'_> {
 fn stored_order(height: u32, interlaced: bool) -> impl Iterator<Item = u32> {
     let passes: &[(u32, usize)] = if interlaced { &[(0, 8), (4, 8), (2, 4), (1, 2)] } else { &[(0, 1)] };
     passes.iter().flat_map(move |&(first, step)| (first..height).step_by(step))
+}
+
+/// A file as its decoder is given it: the head, and the rest.
+type Source<'a> = Chain<Cursor<Vec<u8>>, &'a [u8]>;
+
+/// Bytes of the signature and the screen descriptor.
+const HEAD_BYTES: usize = 13;
+
+/// The file with a table of greys where it has none for all frames: the specification leaves the colours to the viewer then, and its
+/// decoder refuses. Frames with tables of their own make no use of it.
+fn with_colors(source: &[u8]) -> Source<'_> {
+    let (head, rest) = source.split_at(source.len().min(HEAD_BYTES));
+    let mut head = head.to_vec();
+    if let Some(packed) = head.get_mut(10).filter(|packed| **packed & 0x80 == 0) {
+        *packed |= 0x87;
+        head.extend((0..=u8::MAX).flat_map(|grey| [grey; 3]));
+    }
+    Cursor::new(head).chain(rest)
 }
 
 fn colors(palette: &[u8], transparent: Option<u8>) -> [[u8; 4]; 256] {

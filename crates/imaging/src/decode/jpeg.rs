@@ -29,10 +29,8 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
     };
     match scaled(source, header, scale, options) {
         Err(Refused::Unsupported) => {
-            if !options.tolerant {
-                check_scan(source, header)?;
-            }
-            full(source, header, options)
+            let checked = !options.tolerant && check_scan(source, header)?;
+            full(source, header, options, checked)
         }
         Err(Refused::Failed(error)) => Err(error),
         Ok(picture) => Ok(picture),
@@ -113,19 +111,22 @@ fn check_end(source: &[u8], header: &Header) -> Result<(), ImageError> {
 
 /// Refuses a sequential scan that ends before the image does. zune-jpeg takes an early end-of-image marker for zero bits and
 /// says nothing; our own decoder knows, and reading a scan without making pixels takes it a tenth of zune-jpeg's time.
-fn check_scan(source: &[u8], header: &Header) -> Result<(), ImageError> {
+/// `false` for kinds that our own decoder does not read.
+fn check_scan(source: &[u8], header: &Header) -> Result<bool, ImageError> {
     if header.progressive {
-        return Ok(());
+        return Ok(false);
     }
     let read = Decoder::new(source).and_then(|decoder| decoder.decode_planes(Scale::Eighth, &mut |_| ControlFlow::Continue(())));
     match read.map_err(refused) {
-        Ok(_) | Err(Refused::Unsupported) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(Refused::Unsupported) => Ok(false),
         Err(Refused::Failed(error)) => Err(error),
     }
 }
 
-/// Decodes every pixel with zune-jpeg, then averages boxes.
-fn full(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Decoded, ImageError> {
+/// Decodes every pixel with zune-jpeg, then averages boxes. Of a file whose scan was `checked` it need not be strict: it then refuses
+/// bytes between segments, which are to be skipped, as if they were damage.
+fn full(source: &[u8], header: &Header, options: &DecodeOptions<'_>, checked: bool) -> Result<Decoded, ImageError> {
     let (layout, output) = match header.color_space {
         ColorSpace::Grey => (Layout::Grey, ZuneColorSpace::Luma),
         ColorSpace::Rgb | ColorSpace::Ycbcr => (Layout::Rgb, ZuneColorSpace::RGB),
@@ -133,7 +134,7 @@ fn full(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<D
         ColorSpace::Ycck => (Layout::Cmyk, ZuneColorSpace::YCCK),
     };
     let decoder_options = DecoderOptions::default()
-        .set_strict_mode(!options.tolerant)
+        .set_strict_mode(!options.tolerant && !checked)
         .set_max_width(options.limits.side as usize)
         .set_max_height(options.limits.side as usize)
         .jpeg_set_max_scans(MAX_SCANS)
