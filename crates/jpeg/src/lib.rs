@@ -20,10 +20,12 @@
 //!
 //! The format is ITU-T T.81; colour follows JFIF (ITU-T T.871).
 
+mod assemble;
 mod bits;
 mod block;
 mod color;
 mod decoder;
+mod enlarge;
 mod error;
 mod huffman;
 mod idct;
