@@ -17,9 +17,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let pnm = arguments.iter().any(|argument| argument == "--pnm");
     for file in arguments[1..].iter().filter(|argument| !argument.starts_with("--")) {
-        let decode = || -> Result<Image, Box<dyn std::error::Error>> {
-            Ok(Decoder::new(&std::fs::read(file)?)?.decode_to_image(scale)?)
-        };
+        let decode =
+            || -> Result<Image, Box<dyn std::error::Error>> { Ok(Decoder::new(&std::fs::read(file)?)?.decode_to_image(scale)?) };
         match decode() {
             Ok(image) if pnm => write_pnm(&image)?,
             Ok(image) => println!("{} {} {} {:08x} {file}", image.width, image.height, image.channels, crc32(&image.pixels)),
@@ -42,7 +41,5 @@ fn write_pnm(image: &Image) -> std::io::Result<()> {
 
 /// CRC-32 as in PNG and zlib.
 fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| crc >> 1 ^ (crc & 1) * 0xEDB8_8320)
-    })
+    !bytes.iter().fold(u32::MAX, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), |crc, _| crc >> 1 ^ (crc & 1) * 0xEDB8_8320))
 }

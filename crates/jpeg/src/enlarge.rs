@@ -142,7 +142,10 @@ mod tests {
     #[test]
     fn a_choice_is_made_as_libjpeg_makes_it() {
         assert_eq!(choose((8, 16), (8, 16), 3, true), (Across::Interpolated, Down::Mixed));
-        assert_eq!(choose((8, 16), (8, 16), 2, true), (Across::Repeated { samples: 8, pixels: 16 }, Down::Repeated { samples: 8, pixels: 16 }));
+        assert_eq!(
+            choose((8, 16), (8, 16), 2, true),
+            (Across::Repeated { samples: 8, pixels: 16 }, Down::Repeated { samples: 8, pixels: 16 })
+        );
         assert_eq!(choose((8, 8), (8, 16), 1, true), (Across::Same, Down::Mixed));
         assert_eq!(choose((8, 32), (8, 8), 9, true), (Across::Repeated { samples: 8, pixels: 32 }, Down::Same));
         assert_eq!(choose((1, 2), (1, 1), 9, false), (Across::Repeated { samples: 1, pixels: 2 }, Down::Same));

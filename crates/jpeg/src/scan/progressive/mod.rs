@@ -24,12 +24,7 @@ pub(crate) fn coefficient_bytes(plan: &Plan) -> u64 {
 }
 
 /// Reads the scans that `plan` needs. The second value tells whether nothing was missing.
-pub(crate) fn read_scans(
-    data: &[u8],
-    headers: &Headers,
-    plan: &Plan,
-    tolerant: bool,
-) -> Result<(Vec<Coefficients>, bool), Error> {
+pub(crate) fn read_scans(data: &[u8], headers: &Headers, plan: &Plan, tolerant: bool) -> Result<(Vec<Coefficients>, bool), Error> {
     let mut coefficients = plan.components.iter().map(|component| Coefficients::new(plan, component)).collect::<Vec<_>>();
     match read_into(&mut coefficients, data, headers, plan, tolerant) {
         Ok(complete) => Ok((coefficients, complete)),
