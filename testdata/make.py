@@ -20,6 +20,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 import icc
 import more_formats
+import rare_formats
 
 PILLOW = "13.0.0"
 OUT = Path(__file__).resolve().parent / "formats"
@@ -390,6 +391,7 @@ def everything():
     for family in (orientations, rich_exif, profiles, jpegs, pngs, webps, animated_webps, gifs, tricky_gif, tricky_apng, not_images):
         yield from family()
     yield from more_formats.files(quadrants(), clouds, hidden_colour())
+    yield from rare_formats.files(quadrants())
 
 
 def main():

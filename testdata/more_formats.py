@@ -20,28 +20,30 @@ def encoded(image, kind, **options):
     return buffer.getvalue()
 
 
-def raw_tiff(tags, chunks, order="<", tiled=False):
-    """A TIFF of chunks that are already packed. `tags`: {tag: (kind, values)}, kind as in struct: B, H, I."""
-    kinds = {"B": 1, "H": 3, "I": 4}
+def raw_tiff(tags, chunks, order="<", tiled=False, strips=None):
+    """A TIFF of chunks that are already packed. `tags`: {tag: (kind, values)}, kind as in struct: B, H, I; R for fractions, two numbers
+    each. Of the chunks only the first `strips` are named as such."""
+    kinds = {"B": 1, "H": 3, "I": 4, "R": 5}
     header = struct.pack(order + "2sHI", b"II" if order == "<" else b"MM", 42, 0)
     offsets, body = [], b""
     for chunk in chunks:
         offsets.append(len(header) + len(body))
         body += chunk + bytes(len(chunk) % 2)
     tags = dict(tags)
-    tags[324 if tiled else 273] = ("I", offsets)
-    tags[325 if tiled else 279] = ("I", [len(chunk) for chunk in chunks])
+    tags[324 if tiled else 273] = ("I", offsets[:strips])
+    tags[325 if tiled else 279] = ("I", [len(chunk) for chunk in chunks][:strips])
     directory_at = len(header) + len(body)
     values_at = directory_at + 2 + 12 * len(tags) + 4
     directory, values = struct.pack(order + "H", len(tags)), b""
     for tag, (kind, numbers) in sorted(tags.items()):
-        packed = struct.pack(order + kind * len(numbers), *numbers)
+        packed = struct.pack(order + kind.replace("R", "I") * len(numbers), *numbers)
         if len(packed) <= 4:
             where = packed.ljust(4, b"\0")
         else:
             where = struct.pack(order + "I", values_at + len(values))
             values += packed + bytes(len(packed) % 2)
-        directory += struct.pack(order + "HHI", tag, kinds[kind], len(numbers)) + where
+        count = len(numbers) // 2 if kind == "R" else len(numbers)
+        directory += struct.pack(order + "HHI", tag, kinds[kind], count) + where
     return header[:4] + struct.pack(order + "I", directory_at) + body + directory + bytes(4) + values
 
 
@@ -155,7 +157,7 @@ def tiffs(quadrants, disc):
     # Hostile: sizes that nothing is behind, and a kind that is not read.
     tags = picture_tags(50000, 50000, [8] * 3, 2, t278=("I", [50000]))
     yield "tiff-claims-50000x50000.tif", raw_tiff(tags, [bytes(16)])
-    yield "tiff-lab.tif", raw_tiff(picture_tags(2, 2, [8] * 3, 8), [bytes(12)])
+    yield "tiff-logluv.tif", raw_tiff(picture_tags(2, 2, [16] * 3, 32845), [bytes(24)])
 
 
 def raw_bmp(header, pixels, masks=b"", palette=b""):

@@ -1,4 +1,4 @@
-use crate::header::bmp::{FILE_HEADER, KNOWN_LENGTHS};
+use crate::header::bmp::{FILE_HEADER, FILE_SIGNATURE, KNOWN_LENGTHS, is_headless};
 use crate::header::svg;
 use minilab_model::Format;
 
@@ -24,7 +24,7 @@ pub fn sniff(bytes: &[u8]) -> Option<Format> {
         _ if brands(bytes).any(|brand| brand == b"avif" || brand == b"avis") => Some(Format::Avif),
         _ if brands(bytes).any(is_heic) => Some(Format::Heic),
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Format::Tiff),
-        _ if is_bmp(bytes) => Some(Format::Bmp),
+        _ if is_bmp(bytes) || is_headless(bytes) => Some(Format::Bmp),
         _ if is_ico(bytes) => Some(Format::Ico),
         _ if bytes.starts_with(b"\xff\x0a") || bytes.starts_with(b"\0\0\0\x0cJXL \r\n\x87\n") => Some(Format::Jxl),
         _ if svg::root(bytes).is_some() => Some(Format::Svg),
@@ -39,7 +39,7 @@ fn is_heic(brand: &[u8]) -> bool {
 
 /// Two letters are little; the length of the header behind them must be one that is known.
 fn is_bmp(bytes: &[u8]) -> bool {
-    match bytes.strip_prefix(b"BM").and_then(|_| bytes.get(FILE_HEADER..FILE_HEADER + 4)) {
+    match bytes.strip_prefix(FILE_SIGNATURE).and_then(|_| bytes.get(FILE_HEADER..FILE_HEADER + 4)) {
         Some(&[a, b, c, d]) => KNOWN_LENGTHS.contains(&u32::from_le_bytes([a, b, c, d])),
         _ => false,
     }
@@ -122,6 +122,8 @@ mod tests {
         check(b"MM\0+\0\x08\0\0", Some(Format::Tiff));
         check(b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", Some(Format::Bmp));
         check(b"BMW is a maker of cars", None);
+        check(b"\x28\0\0\0\x40\0\0\0\x30\0\0\0\x01\0\x18\0\0\0\0\0", Some(Format::Bmp));
+        check(b"\x28\0\0\0\x40\0\0\0\x30\0\0\0\x02\0\x18\0\0\0\0\0", None);
         check(b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x68\x04\0\0\x16\0\0\0", Some(Format::Ico));
         check(b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x68\x04\0\0\x15\0\0\0", None);
         check(b"\0\0\x01\xb3\x16\0\xf0\xc4\x02\x49\xf0\xa4\0\0\x01\xb8\0\x08\0\0\0\0\x01\0", None);

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::Error;
 use crate::assemble::{PixelAssembler, channels};
-use crate::info::{Info, Kind};
+use crate::info::{ColorModel, Info, Kind};
 use crate::markers::{Headers, Scan, Tables};
 use crate::plan::{Plan, ScanPlan};
 use crate::scan::progressive::{coefficient_bytes, emit, read_scans};
@@ -59,11 +59,14 @@ pub struct DecodeOptions {
     /// At 1/8, take subsampled chroma from its DC coefficients alone and repeat its samples, rather than read what
     /// it takes to have as many samples of chroma as of luma. Meant for images that are shrunk further. Default: false.
     pub fast_chroma: bool,
+    /// How the components are to be read, for files within others that know better; `None`: as the file says.
+    /// Default: `None`.
+    pub color_model: Option<ColorModel>,
 }
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { tolerant: false, max_buffer_bytes: 512 << 20, fast_chroma: false }
+        Self { tolerant: false, max_buffer_bytes: 512 << 20, fast_chroma: false, color_model: None }
     }
 }
 
@@ -153,11 +156,14 @@ impl<'a> Decoder<'a> {
     /// Whether [`decode`](Self::decode) can decode this image at all.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] says what stands in the way: 12 bits a sample.
+    /// [`Error::Unsupported`] says what stands in the way: 12 bits a sample, or a colour model of another number of components.
     pub fn supports(&self) -> Result<(), Error> {
         let info = self.info();
         if info.precision != 8 {
             return Err(Error::Unsupported { what: "12 bits a sample" });
+        }
+        if channels(self.color_model()) != info.components {
+            return Err(Error::Unsupported { what: "a colour model of another number of components" });
         }
         Ok(())
     }
@@ -172,7 +178,7 @@ impl<'a> Decoder<'a> {
     pub fn decode(&self, scale: Scale, sink: &mut impl FnMut(Strip<'_>) -> ControlFlow<()>) -> Result<Outcome, Error> {
         self.supports()?;
         let plan = Plan::new(&self.headers, scale, self.options.fast_chroma);
-        let model = self.info().color_model;
+        let model = self.color_model();
         self.check_size(PixelAssembler::bytes(&plan, model))?;
         // As libjpeg does it: where a block is one sample, nothing is interpolated.
         let mut assembler = PixelAssembler::new(&plan, model, scale != Scale::Eighth);
@@ -222,7 +228,7 @@ impl<'a> Decoder<'a> {
     pub fn decode_to_image(&self, scale: Scale) -> Result<Image, Error> {
         self.supports()?;
         let (width, height) = self.output_size(scale);
-        let channels = channels(self.info().color_model);
+        let channels = channels(self.color_model());
         let bytes = u64::from(width) * u64::from(height) * u64::from(channels);
         self.check_size(bytes)?;
         let mut pixels = Vec::with_capacity(bytes as usize);
@@ -231,6 +237,10 @@ impl<'a> Decoder<'a> {
             ControlFlow::Continue(())
         })?;
         Ok(Image { width, height, channels, pixels, complete: outcome.complete })
+    }
+
+    fn color_model(&self) -> ColorModel {
+        self.options.color_model.unwrap_or(self.info().color_model)
     }
 
     fn check_size(&self, needed_bytes: u64) -> Result<(), Error> {

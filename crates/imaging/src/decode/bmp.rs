@@ -3,17 +3,19 @@
 use super::{DecodeOptions, Decoded, size};
 use crate::error::ImageError;
 use crate::header::Header;
-use crate::header::bmp::{Bitmap, FILE_HEADER, Packing};
+use crate::header::bmp::{Bitmap, Packing, header_start};
 use crate::picture::Layout;
 use crate::sink::RowSink;
 use minilab_model::Format;
 
 pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Decoded, ImageError> {
-    let mut bitmap = Bitmap::read(source, FILE_HEADER, Format::Bmp)?;
+    let start = header_start(source);
+    let mut bitmap = Bitmap::read(source, start, Format::Bmp)?;
     // Where the file header says, unless it says nothing of use.
-    if let Some(&[a, b, c, d]) = source.get(10..14) {
+    if let (true, Some(&[a, b, c, d])) = (start > 0, source.get(10..14)) {
         let stated = u32::from_le_bytes([a, b, c, d]) as usize;
-        if stated >= bitmap.palette.start {
+        let is_the_palette = stated == bitmap.palette.start && bitmap.bits <= 8 && !bitmap.palette.is_empty();
+        if stated >= bitmap.palette.start && !is_the_palette {
             bitmap.pixels = stated;
         }
     }

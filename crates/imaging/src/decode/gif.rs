@@ -119,9 +119,13 @@ impl<'a> GifFile<'a> {
             delay: Duration::from_millis(u64::from(frame.delay) * 10),
         };
         let transparent = frame.transparent;
-        let palette = self.decoder.palette().map_err(|error| corrupt(&error, number))?;
         self.met = number;
-        Ok(Some(FrameInfo { colors: colors(palette, transparent), ..info }))
+        let colors = match self.decoder.palette() {
+            Ok(palette) => colors(palette, transparent),
+            // The specification leaves the colours to the viewer: greys, as Pillow shows them.
+            Err(_) => colors(&(0..=u8::MAX).flat_map(|grey| [grey; 3]).collect::<Vec<_>>(), transparent),
+        };
+        Ok(Some(FrameInfo { colors, ..info }))
     }
 
     /// Reads the rows of the frame that was gone to last, in the order in which they are stored, and gives each as indices.

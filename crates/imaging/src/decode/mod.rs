@@ -12,6 +12,7 @@ mod ico;
 mod jpeg;
 mod png;
 mod png_damage;
+mod png_still;
 #[cfg(feature = "svg")]
 mod svg;
 mod tiff;

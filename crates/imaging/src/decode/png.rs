@@ -1,3 +1,5 @@
+use super::png_damage::locate;
+use super::png_still::Still;
 use super::{DecodeOptions, Decoded, size};
 use crate::error::ImageError;
 use crate::header::Header;
@@ -5,7 +7,6 @@ use crate::picture::{Layout, Sample};
 use crate::sink::RowSink;
 use minilab_model::Format;
 use png::{BitDepth, ColorType, Transformations};
-use std::io::Cursor;
 
 /// What the decoder may allocate beside rows: chunks that it keeps, tables.
 const SPARE_BYTES: usize = 8 << 20;
@@ -13,11 +14,12 @@ const SPARE_BYTES: usize = 8 << 20;
 pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>) -> Result<Decoded, ImageError> {
     // Two rows of 16-bit RGBA.
     let bytes = SPARE_BYTES.saturating_add(header.width as usize * 16);
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(source), png::Limits { bytes });
+    let mut decoder = png::Decoder::new_with_limits(Still::new(source), png::Limits { bytes });
     decoder.set_ignore_text_chunk(true);
     // Read and bounded by ourselves.
     decoder.set_ignore_iccp_chunk(true);
     decoder.set_transformations(Transformations::EXPAND);
+    decoder.ignore_checksums(options.tolerant);
     let mut reader = decoder.read_info().map_err(|error| corrupt(&error))?;
     let (color_type, depth) = reader.output_color_type();
     let layout = match color_type {
@@ -30,13 +32,18 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
     if (reader.info().width, reader.info().height) != (header.width, header.height) {
         return Err(ImageError::corrupt(Format::Png, "it holds two headers that differ"));
     }
-    match depth {
+    let mut decoded = match depth {
         BitDepth::Sixteen => pixels::<u16>(&mut reader, layout, header, options),
         _ => pixels::<u8>(&mut reader, layout, header, options),
+    }?;
+    // What was passed over is told all the same.
+    if options.tolerant && decoded.damage.is_none() {
+        decoded.damage = locate(source).map(|error| error.to_string());
     }
+    Ok(decoded)
 }
 
-type Reader<'a> = png::Reader<Cursor<&'a [u8]>>;
+type Reader<'a> = png::Reader<Still<'a>>;
 
 fn pixels<S: Sample>(
     reader: &mut Reader<'_>,

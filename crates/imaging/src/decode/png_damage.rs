@@ -17,7 +17,7 @@ pub(super) fn located(source: &[u8], error: ImageError) -> ImageError {
 
 /// The first chunk whose framing or checksum is wrong (PNG, third edition, 5.3), as the error about it. `None` when all of
 /// them are sound: then the data in them is not.
-fn locate(source: &[u8]) -> Option<ImageError> {
+pub(super) fn locate(source: &[u8]) -> Option<ImageError> {
     let mut position = PNG_SIGNATURE.len();
     loop {
         let error = |detail: String| Some(ImageError::corrupt_at(Format::Png, detail, position));

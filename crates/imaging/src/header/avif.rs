@@ -1,7 +1,7 @@
 //! AVIF (the AV1 Image File Format, version 1.1): the primary picture, or a grid of pictures, and its alpha.
 
 use super::items::{Items, Property};
-use super::{Bytes, Details, Found, IccParts};
+use super::{Bytes, Found, IccParts};
 use crate::error::ImageError;
 use minilab_model::{ColorSpace, Format, Orientation};
 use std::ops::Range;

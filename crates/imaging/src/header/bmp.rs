@@ -8,6 +8,23 @@ use std::ops::Range;
 /// Bytes of the file header that stands before a bitmap's own.
 pub(crate) const FILE_HEADER: usize = 14;
 
+/// What a file header begins with.
+pub(crate) const FILE_SIGNATURE: &[u8] = b"BM";
+
+/// Where a bitmap's own header begins: a bitmap from the clipboard (DIB) has no file header.
+pub(crate) fn header_start(file: &[u8]) -> usize {
+    if file.starts_with(FILE_SIGNATURE) { FILE_HEADER } else { 0 }
+}
+
+/// Whether these are the first bytes of a bitmap without a file header: the length of a header that is known, one plane, and a depth
+/// and a packing that there are.
+pub(crate) fn is_headless(bytes: &[u8]) -> bool {
+    let Some(&[a, b, c, d, .., planes, 0, bits, 0, packing, 0, 0, 0]) = bytes.first_chunk::<20>() else { return false };
+    let length = u32::from_le_bytes([a, b, c, d]);
+    let is_known = length != CORE && length != OS2 && KNOWN_LENGTHS.contains(&length);
+    is_known && planes == 1 && matches!(bits, 1 | 2 | 4 | 8 | 16 | 24 | 32) && packing <= 6
+}
+
 /// Lengths of the headers that are known, by which they are told apart.
 pub(crate) const KNOWN_LENGTHS: [u32; 7] = [CORE, INFO, 52, 56, OS2, 108, V5];
 
@@ -130,7 +147,7 @@ fn profile(bytes: Bytes<'_>, start: usize) -> Result<Option<Range<usize>>, Image
 }
 
 pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
-    let bitmap = Bitmap::read(file, FILE_HEADER, Format::Bmp)?;
+    let bitmap = Bitmap::read(file, header_start(file), Format::Bmp)?;
     Ok(Found {
         width: bitmap.width,
         height: bitmap.height,

@@ -6,7 +6,7 @@ use minilab_model::Format;
 
 pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
     let bytes = Bytes(file);
-    let (width, height) = (bytes.u16_le(6)?, bytes.u16_le(8)?);
+    let (width, height) = (u32::from(bytes.u16_le(6)?), u32::from(bytes.u16_le(8)?));
     let mut position = 13 + color_table_length(bytes.u8(10)?);
     let mut transparent = false;
     loop {
@@ -19,12 +19,13 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
                 position = behind_sub_blocks(bytes, position + 2)?;
             }
             0x2c => {
-                let [left, top, frame_width, frame_height] =
-                    [1, 3, 5, 7].map(|offset| bytes.u16_le(position + offset).map(u32::from));
-                let covers = left? == 0 && top? == 0 && frame_width? >= u32::from(width) && frame_height? >= u32::from(height);
+                let number = |offset: usize| bytes.u16_le(position + offset).map(u32::from);
+                let (left, top, frame_width, frame_height) = (number(1)?, number(3)?, number(5)?, number(7)?);
+                let covers = left == 0 && top == 0 && frame_width >= width && frame_height >= height;
                 return Ok(Found {
-                    width: u32::from(width),
-                    height: u32::from(height),
+                    // Some writers give a screen that is too small for the picture; browsers then enlarge it to the first frame.
+                    width: width.max(left + frame_width),
+                    height: height.max(top + frame_height),
                     has_alpha: transparent || !covers,
                     progressive: bytes.u8(position + 9)? & 0x40 != 0,
                     // Where the bytes end before that is known, work is planned for an animation.

@@ -43,6 +43,8 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
     };
     let mut position = 33;
     let mut in_data = false;
+    // Control and data of frames are numbered; an animation in disorder is none (PNG, third edition, 11.3.4).
+    let (mut frame_chunks, mut in_order) = (0, true);
     loop {
         let (length, kind) = match (bytes.u32_be(position), bytes.slice(position + 4, 4)) {
             (Ok(length), Ok(kind)) => (length as usize, kind),
@@ -58,7 +60,12 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
             b"IDAT" => in_data = true,
             b"IEND" => return Ok(found),
             b"tRNS" => found.has_alpha = true,
-            b"acTL" => found.animated = true,
+            b"acTL" => found.animated = in_order,
+            b"fcTL" | b"fdAT" => {
+                in_order &= bytes.u32_be(body.start).unwrap_or(frame_chunks) == frame_chunks;
+                found.animated &= in_order;
+                frame_chunks += 1;
+            }
             b"eXIf" => found.exif = Some(body.clone()),
             b"pHYs" if length == 9 => found.blocks.dpi = bytes.array(body.start).ok().and_then(density),
             b"iTXt" if found.blocks.xmp.is_none() => {

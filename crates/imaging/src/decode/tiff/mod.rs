@@ -1,8 +1,12 @@
 //! TIFF, first picture only: strips and tiles are unpacked row by row, side by side where a row takes several, so that no more
 //! than a row of each is in memory (JPEG tiles excepted).
 
+mod fax;
+mod jpeg;
+mod lab;
 mod pixels;
 mod unpack;
+mod ycbcr;
 
 use super::{DecodeOptions, Decoded, size};
 use crate::error::ImageError;
@@ -87,7 +91,7 @@ impl<'a> Chunks<'a> {
         let lengths = directory.field(tags.1)?.ok_or_else(missing)?;
         let across = shape.width.div_ceil(shape.chunk.0) as usize;
         let per_plane = across * shape.height.div_ceil(shape.chunk.1) as usize;
-        let planes = if shape.planar { usize::from(shape.samples) } else { 1 };
+        let planes = if shape.planar { usize::from(shape.channels_used()) } else { 1 };
         let pixels = options.limits.pixels;
         let chunks = Self { source, directory, shape, offsets, lengths, across, per_plane, planes, pixels };
         if offsets.count.min(lengths.count) < per_plane.saturating_mul(planes) {
@@ -128,8 +132,8 @@ fn layout(shape: &Shape) -> Layout {
     match (shape.photometric, shape.has_alpha()) {
         (Photometric::WhiteIsZero | Photometric::BlackIsZero, false) => Layout::Grey,
         (Photometric::WhiteIsZero | Photometric::BlackIsZero, true) => Layout::GreyAlpha,
-        (Photometric::Rgb | Photometric::Palette | Photometric::Ycbcr, false) => Layout::Rgb,
-        (Photometric::Rgb | Photometric::Palette | Photometric::Ycbcr, true) => Layout::Rgba,
         (Photometric::Cmyk, _) => Layout::Cmyk,
+        (_, false) => Layout::Rgb,
+        (_, true) => Layout::Rgba,
     }
 }

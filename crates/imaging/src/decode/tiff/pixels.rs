@@ -1,6 +1,6 @@
 //! From unpacked bytes to pixels: predictors, depths, palettes, alpha.
 
-use super::layout;
+use super::{lab, layout};
 use crate::error::ImageError;
 use crate::header::tiff::{Alpha, Directory, Field, Photometric, Predictor, Shape, tag};
 use crate::picture::{Layout, Sample};
@@ -42,6 +42,8 @@ impl<S: Sample> RowMaker<S> {
         let left = column * shape.chunk.0 as usize * channels;
         let Some(target) = self.samples.get_mut(left..) else { return };
         let target = target.iter_mut().skip(plane).step_by(stride);
+        // Below nothing is nothing. Bytes that are said to have a sign come from writers that mean none.
+        let positive = |value: u64, sign: u64| if shape.signed && value & sign != 0 { 0 } else { value };
         // Numbers stand with the lowest byte first once a predictor is undone.
         let little = self.little_endian || shape.predictor != Predictor::None;
         match (shape.float, shape.bits) {
@@ -60,11 +62,12 @@ impl<S: Sample> RowMaker<S> {
                         .as_chunks()
                         .0
                         .iter()
-                        .map(|&bytes| S::from_u64(u64::from(u16::from_le_bytes(ordered(bytes, little))))),
+                        .map(|&bytes| u64::from(u16::from_le_bytes(ordered(bytes, little))))
+                        .map(|value| S::from_u64(positive(value, 1 << 15))),
                 );
             }
             (false, 32) => {
-                let narrow = |value: u32| S::from_u64(u64::from(value >> 16));
+                let narrow = |value: u32| S::from_u64(positive(u64::from(value), 1 << 31) >> 16);
                 fill(target, self.bytes.as_chunks().0.iter().map(|&bytes| narrow(u32::from_le_bytes(ordered(bytes, little)))));
             }
             (false, bits) => {
@@ -87,6 +90,10 @@ impl<S: Sample> RowMaker<S> {
                 Photometric::Palette => {
                     let color = self.palette.get(pixel[0].to_u64() as usize).copied().unwrap_or_default();
                     self.row.extend(color.map(|value| S::from_u64(u64::from(value))));
+                }
+                Photometric::Lab(encoding) => {
+                    let stored = [pixel[0], pixel[1], pixel[2]].map(S::to_u64);
+                    self.row.extend(lab::to_srgb(stored, self.shape.bits, encoding).map(S::from_u64));
                 }
                 Photometric::WhiteIsZero => self.row.push(S::from_u64(S::MAX - pixel[0].to_u64())),
                 _ => self.row.extend_from_slice(&pixel[..colors]),
