@@ -101,7 +101,6 @@ pub(crate) enum Details {
         adobe: bool,
         /// Where the first scan's header begins.
         scan_offset: usize,
-        /// Whether some component is stored smaller than another.
         /// Whether the first scan holds all components.
         interleaved: bool,
     },
