@@ -446,21 +446,24 @@ fn webp_decoder_bytes(header: &Header, pixels: u64, pixel_bytes: u64, shrink: u3
     }
 }
 
-/// Our own decoder works by rows where it can; zune-jpeg holds all pixels, and all coefficients of a progressive file.
+/// One interleaved scan is decoded by rows. Of separate scans the output is held, of a progressive file the coefficients that count,
+/// 16 bits each, and which of them are not zero.
 fn jpeg_decoder_bytes(header: &Header, pixels: u64, pixel_bytes: u64, shrink: u32) -> u64 {
-    let Details::Jpeg { subsampled, interleaved, .. } = header.details else {
+    let Details::Jpeg { interleaved, .. } = header.details else {
         return pixels * pixel_bytes;
     };
-    let has_inks = matches!(header.color_space, ColorSpace::Cmyk | ColorSpace::Ycck);
-    let shrinks = !has_inks && if header.progressive { shrink == 8 } else { shrink > 1 || !subsampled || !interleaved };
-    let area = u64::from(shrink) * u64::from(shrink);
-    match (shrinks, header.progressive, interleaved) {
-        // One 16-bit DC value a block and component, in scans over the whole image.
-        (true, true, _) => pixels / area * pixel_bytes * 2,
-        (true, false, true) => 0,
-        (true, false, false) => pixels / area * pixel_bytes,
-        (false, true, _) => pixels * pixel_bytes * 3,
-        // A scan per component leaves 16-bit samples of all of them.
-        (false, false, interleaved) => pixels * pixel_bytes * if interleaved { 1 } else { 3 },
+    let samples = pixels * pixel_bytes;
+    match (header.progressive, interleaved) {
+        (true, _) => {
+            let block_bytes = match shrink {
+                8 => 2,
+                4 => 25 * 2 + 8,
+                2 => 49 * 2 + 8,
+                _ => 64 * 2 + 8,
+            };
+            samples * block_bytes / 64
+        }
+        (false, true) => 0,
+        (false, false) => samples / (u64::from(shrink) * u64::from(shrink)),
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::bits::{BitReader, Buffer};
 use crate::huffman::{AC_BITS, AcSymbol, Canonical, DC_BITS, DcTable, END_OF_BLOCK, SkipTable, UNDECIDED, ValueTable};
-use crate::idct::{Accumulators, Weights};
+use crate::idct::Block;
 
 /// What is wrong with a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,23 +117,16 @@ fn skip_one(mut reader: BitReader, buffer: &Buffer, canonical: &Canonical, next:
     Ok((reader, progress))
 }
 
-/// Reads the AC coefficients of a block and adds them up, weighted. Follows [`read_dc`] without
-/// a refill. Tells whether there were any.
+/// Reads the AC coefficients of a block. Follows [`read_dc`] without a refill. Tells whether there were any.
 #[inline(always)]
-pub(crate) fn read_ac(
-    reader: &mut BitReader,
-    buffer: &Buffer,
-    table: &ValueTable,
-    weights: &Weights,
-    sums: &mut Accumulators,
-) -> Result<bool, Fault> {
+pub(crate) fn read_ac(reader: &mut BitReader, buffer: &Buffer, table: &ValueTable, block: &mut Block) -> Result<bool, Fault> {
     let mut next = 1u32;
     macro_rules! step {
         () => {
             let entry = table.lookup[(reader.bits >> (64 - AC_BITS)) as usize];
             let after = next + (entry >> 8 & 255);
             if after <= 64 {
-                weights.add(sums, after - 1, entry as i32 >> 16);
+                block.set(after - 1, entry as i32 >> 16);
                 reader.consume(entry);
                 next = after;
                 if next == 64 {
@@ -144,14 +137,16 @@ pub(crate) fn read_ac(
                 if after == END_OF_BLOCK + 1 {
                     return Ok(false);
                 }
-                // A last coefficient may come with the end; if not, this adds zero.
-                weights.add(sums, after - END_OF_BLOCK - 1, entry as i32 >> 16);
+                // A last coefficient may come with the end. If none does, this would clear the one before.
+                if entry >> 16 != 0 {
+                    block.set(after - END_OF_BLOCK - 1, entry as i32 >> 16);
+                }
                 return Ok(true);
             } else if entry >> 8 & 255 == UNDECIDED && entry & 63 != 0 && next + (entry >> 20) <= 64 {
                 let size = entry >> 16 & 15;
                 let value = extend(reader.bits, (entry & 63) - size, size);
                 next += entry >> 20;
-                weights.add(sums, next - 1, value);
+                block.set(next - 1, value);
                 reader.consume(entry);
                 if next == 64 {
                     return Ok(true);
@@ -161,7 +156,7 @@ pub(crate) fn read_ac(
                 *reader = moved;
                 match progress {
                     Progress::At(coefficient) => {
-                        weights.add(sums, coefficient - 1, value);
+                        block.set(coefficient - 1, value);
                         next = coefficient;
                         if next == 64 {
                             return Ok(true);

@@ -24,11 +24,20 @@ pub(crate) fn ycbcr_to_rgb(luma: &[u8], blue: &[u8], red: &[u8], rgb: &mut [u8])
     }
 }
 
-/// Interleaves three rows.
-pub(crate) fn interleave(first: &[u8], second: &[u8], third: &[u8], rgb: &mut [u8]) {
-    let samples = first.iter().zip(second).zip(third);
-    for (pixel, ((&r, &g), &b)) in rgb.chunks_exact_mut(3).zip(samples) {
-        pixel.copy_from_slice(&[r, g, b]);
+/// Interleaves rows.
+pub(crate) fn interleave<const N: usize>(rows: [&[u8]; N], pixels: &mut [u8]) {
+    for (x, pixel) in pixels.as_chunks_mut::<N>().0.iter_mut().enumerate() {
+        *pixel = rows.map(|row| row[x]);
+    }
+}
+
+/// Adobe's YCCK: the inks are the complement of what luma and chroma say, black stands as it is.
+pub(crate) fn ycck_to_cmyk(rows: [&[u8]; 4], cmyk: &mut [u8]) {
+    let mut rgb = [0; 3];
+    for (x, pixel) in cmyk.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+        let [y, cb, cr, black] = rows.map(|row| row[x]);
+        ycbcr_to_rgb(&[y], &[cb], &[cr], &mut rgb);
+        *pixel = [255 - rgb[0], 255 - rgb[1], 255 - rgb[2], black];
     }
 }
 

@@ -3,13 +3,14 @@
 use std::ops::ControlFlow;
 
 use crate::Error;
+use crate::assemble::{PixelAssembler, channels};
 use crate::info::{ColorModel, Info, Kind};
 use crate::markers::{Headers, Scan, Tables};
 use crate::plan::{Plan, ScanPlan};
-use crate::scan::progressive_dc::{dc_plane_bytes, emit, read_dc_planes};
+use crate::scan::progressive::{coefficient_bytes, emit, read_scans};
 use crate::scan::sequential::SequentialCoder;
 use crate::scan::{MAX_SCANS, ScanSource, Walked, walk};
-use crate::strip::{PixelAssembler, PlaneStrip, Planes, Strip, channels};
+use crate::strip::{PlaneStrip, Planes, Strip};
 
 /// The size of the output, as a fraction of the stored size.
 ///
@@ -51,14 +52,21 @@ pub struct DecodeOptions {
     /// data: limit it before decoding. Default: false.
     pub tolerant: bool,
     /// Working memory that a decode may take. An image in one interleaved scan takes one row of
-    /// MCUs whatever its height; separate scans and progressive files take the whole output.
+    /// MCUs whatever its height; separate scans take the whole output, progressive files the
+    /// coefficients that count: at 1/1 two bytes for each sample, at 1/8 for each block.
     /// Default: 512 MiB.
     pub max_buffer_bytes: u64,
+    /// At 1/8, take subsampled chroma from its DC coefficients alone and repeat its samples, rather than read what
+    /// it takes to have as many samples of chroma as of luma. Meant for images that are shrunk further. Default: false.
+    pub fast_chroma: bool,
+    /// How the components are to be read, for files within others that know better; `None`: as the file says.
+    /// Default: `None`.
+    pub color_model: Option<ColorModel>,
 }
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { tolerant: false, max_buffer_bytes: 512 << 20 }
+        Self { tolerant: false, max_buffer_bytes: 512 << 20, fast_chroma: false, color_model: None }
     }
 }
 
@@ -78,7 +86,7 @@ pub struct Image {
     pub width: u32,
     /// Rows.
     pub height: u32,
-    /// 1: grey. 3: red, green, blue.
+    /// 1: grey. 3: red, green, blue. 4: inks, as stored: Adobe's files say 255 for none.
     pub channels: u8,
     /// 8 bits a channel, channels interleaved, rows without gaps.
     pub pixels: Vec<u8>,
@@ -137,7 +145,7 @@ impl<'a> Decoder<'a> {
     /// scale, in frame order. A plane covers the same area as the output: sample `(x, y)` of a
     /// plane half as wide stands for the output columns `2x` and `2x + 1`.
     pub fn plane_sizes(&self, scale: Scale) -> Vec<(u32, u32)> {
-        let plan = Plan::new(&self.headers, scale);
+        let plan = Plan::new(&self.headers, scale, self.options.fast_chroma);
         let size = |component| {
             let (width, height) = plan.plane_size(component);
             (width as u32, height as u32)
@@ -145,33 +153,22 @@ impl<'a> Decoder<'a> {
         plan.components.iter().map(size).collect()
     }
 
-    /// Whether [`decode`](Self::decode) can decode this image at this scale at all.
+    /// Whether [`decode`](Self::decode) can decode this image at all.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] says what stands in the way: 12 bits a sample, four components, a
-    /// progressive image above 1/8, subsampled chroma of an interleaved scan at 1/1.
-    pub fn supports(&self, scale: Scale) -> Result<(), Error> {
+    /// [`Error::Unsupported`] says what stands in the way: 12 bits a sample, or a colour model of another number of components.
+    pub fn supports(&self) -> Result<(), Error> {
         let info = self.info();
-        let unsupported = |what| Err(Error::Unsupported { what });
         if info.precision != 8 {
-            return unsupported("12 bits a sample");
+            return Err(Error::Unsupported { what: "12 bits a sample" });
         }
-        if matches!(info.color_model, ColorModel::Cmyk | ColorModel::Ycck) {
-            return unsupported("four colour components");
-        }
-        if info.kind == Kind::Progressive && scale != Scale::Eighth {
-            return unsupported("a progressive image above 1/8");
-        }
-        let subsampled = info.sampling.windows(2).any(|pair| pair[0] != pair[1]);
-        // Others enlarge chroma better than by repeating it, but few of them read separate scans right.
-        let separate = self.headers.scan.components.len() < self.headers.frame.len();
-        if scale == Scale::Full && subsampled && !separate {
-            return unsupported("subsampled chroma at full size");
+        if channels(self.color_model()) != info.components {
+            return Err(Error::Unsupported { what: "a colour model of another number of components" });
         }
         Ok(())
     }
 
-    /// Decodes to grey or RGB pixels and hands them out strip by strip, from the top. The sink can
+    /// Decodes to grey, RGB or CMYK pixels and hands them out strip by strip, from the top. The sink can
     /// break off at any strip.
     ///
     /// # Errors
@@ -179,12 +176,20 @@ impl<'a> Decoder<'a> {
     /// [`Error::Truncated`] and [`Error::Corrupt`] can follow strips that are good, and in tolerant
     /// mode do not occur once a sample could be read.
     pub fn decode(&self, scale: Scale, sink: &mut impl FnMut(Strip<'_>) -> ControlFlow<()>) -> Result<Outcome, Error> {
-        self.supports(scale)?;
-        let plan = Plan::new(&self.headers, scale);
-        let model = self.info().color_model;
+        self.supports()?;
+        let plan = Plan::new(&self.headers, scale, self.options.fast_chroma);
+        let model = self.color_model();
         self.check_size(PixelAssembler::bytes(&plan, model))?;
-        let mut assembler = PixelAssembler::new(&plan, model);
-        self.decode_planes(scale, &mut |strip| sink(assembler.assemble(strip)))
+        // As libjpeg does it: where a block is one sample, nothing is interpolated.
+        let mut assembler = PixelAssembler::new(&plan, model, scale != Scale::Eighth);
+        let mut rows = 0;
+        let outcome = self.decode_planes(scale, &mut |planes| {
+            assembler.assemble(planes, &mut |strip| {
+                rows += strip.rows;
+                sink(strip)
+            })
+        })?;
+        Ok(Outcome { rows, ..outcome })
     }
 
     /// Decodes to the stored components: no colour conversion, and chroma at the size that it has
@@ -193,8 +198,8 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// As [`decode`](Self::decode).
     pub fn decode_planes(&self, scale: Scale, sink: &mut impl FnMut(PlaneStrip<'_>) -> ControlFlow<()>) -> Result<Outcome, Error> {
-        self.supports(scale)?;
-        let plan = Plan::new(&self.headers, scale);
+        self.supports()?;
+        let plan = Plan::new(&self.headers, scale, self.options.fast_chroma);
         let mut rows = 0;
         let mut hand_out = |planes: &Planes, mcu_row: usize| {
             planes.with_strip(&plan, mcu_row, |strip| {
@@ -221,9 +226,9 @@ impl<'a> Decoder<'a> {
     /// As [`decode`](Self::decode); [`Error::TooLarge`] also when the image itself exceeds
     /// [`DecodeOptions::max_buffer_bytes`].
     pub fn decode_to_image(&self, scale: Scale) -> Result<Image, Error> {
-        self.supports(scale)?;
+        self.supports()?;
         let (width, height) = self.output_size(scale);
-        let channels = channels(self.info().color_model);
+        let channels = channels(self.color_model());
         let bytes = u64::from(width) * u64::from(height) * u64::from(channels);
         self.check_size(bytes)?;
         let mut pixels = Vec::with_capacity(bytes as usize);
@@ -232,6 +237,10 @@ impl<'a> Decoder<'a> {
             ControlFlow::Continue(())
         })?;
         Ok(Image { width, height, channels, pixels, complete: outcome.complete })
+    }
+
+    fn color_model(&self) -> ColorModel {
+        self.options.color_model.unwrap_or(self.info().color_model)
     }
 
     fn check_size(&self, needed_bytes: u64) -> Result<(), Error> {
@@ -243,12 +252,11 @@ impl<'a> Decoder<'a> {
     }
 
     fn progressive(&self, plan: &Plan, hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>) -> Result<bool, Error> {
-        self.check_size(dc_plane_bytes(plan) + Planes::bytes(plan, false))?;
-        let tolerant = self.options.tolerant;
-        let (dc_planes, complete) = read_dc_planes(self.data, &self.headers, plan, tolerant)?;
+        self.check_size(coefficient_bytes(plan) + Planes::bytes(plan, false))?;
+        let (coefficients, complete) = read_scans(self.data, &self.headers, plan, self.options.tolerant)?;
         let mut planes = Planes::new(plan, false);
         // Broken off or not, nothing is left to do.
-        let _ = emit(&dc_planes, plan, &mut planes, hand_out);
+        let _ = emit(&coefficients, plan, &mut planes, hand_out);
         Ok(complete)
     }
 

@@ -8,6 +8,8 @@
 pub(crate) const AC_BITS: u32 = 12;
 /// Bits looked at by the DC table.
 pub(crate) const DC_BITS: u32 = 10;
+/// Bits looked at by the tables of progressive scans.
+const SYMBOL_BITS: u32 = 10;
 /// Added to the advance of an entry that ends the block, so that one comparison with 64 sees
 /// both a full block and an end-of-block code.
 pub(crate) const END_OF_BLOCK: u32 = 128;
@@ -146,6 +148,35 @@ impl ValueTable {
             *joined = join_end(&single, window);
         }
         Self { lookup, canonical: Canonical::new(spec) }
+    }
+}
+
+/// Symbols by themselves, for the scans of a progressive image.
+pub(crate) struct SymbolTable {
+    /// The code's length (low byte) and the symbol; 0 sends to the canonical decoder.
+    lookup: Box<[u16; 1 << SYMBOL_BITS]>,
+    canonical: Canonical,
+}
+
+impl SymbolTable {
+    pub fn new(spec: &HuffmanSpec) -> Self {
+        let mut lookup = Box::new([0u16; 1 << SYMBOL_BITS]);
+        spec.each_code(|code, length, symbol| {
+            if length <= SYMBOL_BITS {
+                spread(&mut lookup[..], SYMBOL_BITS, code, length, length as u16 | u16::from(symbol) << 8);
+            }
+        });
+        Self { lookup, canonical: Canonical::new(spec) }
+    }
+
+    /// The symbol at the front of `next16` and its code's length; `None` if no code fits.
+    #[inline(always)]
+    pub fn decode(&self, next16: u32) -> Option<(u8, u32)> {
+        let entry = self.lookup[(next16 >> (16 - SYMBOL_BITS)) as usize & ((1 << SYMBOL_BITS) - 1)];
+        match entry {
+            0 => self.canonical.decode(next16),
+            entry => Some(((entry >> 8) as u8, u32::from(entry & 255))),
+        }
     }
 }
 

@@ -2,28 +2,30 @@
 //!
 //! Thumbnails come from images many times their size, and most of the work of a JPEG decoder is to
 //! undo the entropy coding of coefficients that a small image does not need. This decoder gives an
-//! image at 1/8, 1/4 or 1/2 of its size and does no more than that takes:
+//! image at 1/8, 1/4, 1/2 or all of its size, with exactly the pixels of libjpeg, and does no more
+//! than that takes:
 //!
-//! - At 1/8 only the DC coefficients are decoded. The others are passed over several symbols at a
-//!   time, by a table that knows no values, just lengths.
-//! - At 1/4 and 1/2 each coefficient goes straight into a small inverse DCT that gives the box
-//!   average of the full one, and subsampled chroma is decoded at the size that needs no enlargement.
-//! - A progressive image at 1/8 is read no further than its last DC scan.
+//! - At 1/8 only the DC coefficients of luma are decoded. The others are passed over several symbols
+//!   at a time, by a table that knows no values, just lengths.
+//! - At 1/4 and 1/2 small inverse DCTs give the means of pixels, and subsampled chroma is decoded at
+//!   the size that needs no enlargement.
+//! - Of a progressive image at 1/8, the scans of AC coefficients are not decoded at all.
 //! - Pixels are handed out in strips, one row of MCUs at a time, so memory grows with the width of
 //!   an image and not with its area.
 //!
-//! Left to other decoders, with [`Error::Unsupported`]: subsampled chroma of interleaved scans at full size,
-//! progressive images above 1/8, CMYK and YCCK, 12 bits, arithmetic and lossless coding.
+//! Left to other decoders, with [`Error::Unsupported`]: 12 bits, arithmetic and lossless coding.
 //!
 //! No input makes it panic, read out of bounds or run for longer than the data and the size
 //! account for.
 //!
 //! The format is ITU-T T.81; colour follows JFIF (ITU-T T.871).
 
+mod assemble;
 mod bits;
 mod block;
 mod color;
 mod decoder;
+mod enlarge;
 mod error;
 mod huffman;
 mod idct;

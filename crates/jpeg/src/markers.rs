@@ -90,6 +90,9 @@ impl Headers {
                         return Err(segment.corrupt("a scan before the frame header"));
                     };
                     let scan = parse_scan(&segment, &frame)?;
+                    if info.height == 0 {
+                        info.height = number_of_lines(data, scan.data_start)?;
+                    }
                     info.color_model = color_model(&frame, hints);
                     return Ok(Self { info, frame, tables, scan });
                 }
@@ -179,6 +182,18 @@ impl Tables {
             tables[usize::from(slot)] = Some(Box::new(spec));
         }
         Ok(())
+    }
+}
+
+/// The height that follows the first scan (T.81, B.2.5), where the frame header leaves it open.
+fn number_of_lines(data: &[u8], scan: usize) -> Result<u32, Error> {
+    let segment = Segment::next(data, scan)?;
+    if segment.marker != 0xDC {
+        return Err(segment.corrupt("a height of zero, and none after the first scan"));
+    }
+    match Payload::of(&segment).u16()? {
+        0 => Err(segment.corrupt("a height of zero")),
+        height => Ok(height.into()),
     }
 }
 
@@ -286,9 +301,6 @@ fn parse_frame(segment: &Segment<'_>) -> Result<(Info, Vec<FrameComponent>), Err
     }
     if width == 0 {
         return Err(segment.corrupt("a width of zero"));
-    }
-    if height == 0 {
-        return Err(unsupported("a height given after the first scan (DNL)"));
     }
     if !matches!(count, 1 | 3 | 4) {
         return Err(unsupported("a number of components other than 1, 3 or 4"));

@@ -8,10 +8,8 @@ use crate::{Error, Scale};
 #[derive(Debug, Clone)]
 pub(crate) struct ComponentPlan {
     pub sampling: Sampling,
-    /// Samples across in one decoded block: 1, 2, 4 or 8.
-    pub across: usize,
-    /// Samples down in one decoded block.
-    pub down: usize,
+    /// Samples across and down in one decoded block: 1, 2, 4 or 8.
+    pub side: usize,
     /// Blocks across that hold image, without the padding to whole MCUs.
     pub blocks_across: usize,
     /// Blocks down that hold image.
@@ -38,7 +36,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub fn new(headers: &Headers, scale: Scale) -> Self {
+    /// `fast_chroma` as in [`DecodeOptions`](crate::DecodeOptions::fast_chroma).
+    pub fn new(headers: &Headers, scale: Scale, fast_chroma: bool) -> Self {
         let numerator = scale.eighths() as usize;
         let (width, height) = (headers.info.width as usize, headers.info.height as usize);
         let sampling: Vec<Sampling> = match &headers.info.sampling[..] {
@@ -58,16 +57,17 @@ impl Plan {
             .into_iter()
             .map(|sampling| {
                 let (h, v) = (sampling.horizontal.into(), sampling.vertical.into());
-                let across = block_size(numerator, h, most_across);
-                let down = block_size(numerator, v, most_down);
+                let side = match scale {
+                    Scale::Eighth if fast_chroma => 1,
+                    _ => block_side(numerator, [(h, most_across), (v, most_down)]),
+                };
                 ComponentPlan {
                     sampling,
-                    across,
-                    down,
+                    side,
                     blocks_across: (width * h).div_ceil(most_across).div_ceil(8),
                     blocks_down: (height * v).div_ceil(most_down).div_ceil(8),
-                    stride: mcus_across * h * across,
-                    rows_per_strip: v * down,
+                    stride: mcus_across * h * side,
+                    rows_per_strip: v * side,
                 }
             })
             .collect();
@@ -84,7 +84,7 @@ impl Plan {
 
     /// Samples across and down in a component's plane that hold image.
     pub fn plane_size(&self, component: &ComponentPlan) -> (usize, usize) {
-        let across = usize::from(component.sampling.horizontal) * component.across;
+        let across = usize::from(component.sampling.horizontal) * component.side;
         ((self.width * across).div_ceil(self.mcu_columns), (self.height * component.rows_per_strip).div_ceil(self.strip_rows))
     }
 
@@ -94,14 +94,14 @@ impl Plan {
     }
 }
 
-/// Samples a side of a component's blocks: as many as it takes to need no enlargement, where that
-/// is possible. At the smallest scale only the DC coefficients are read.
-fn block_size(numerator: usize, factor: usize, most: usize) -> usize {
-    let mut size = numerator;
-    while numerator > 1 && size < 8 && (numerator * most).is_multiple_of(2 * size * factor) {
-        size *= 2;
+/// Samples a side of a component's blocks: twice as many as the scale asks for, as often as both directions need that, so that
+/// the component is enlarged less or not at all. As in libjpeg (`jdmaster.c`).
+fn block_side(numerator: usize, factors: [(usize, usize); 2]) -> usize {
+    let mut side = numerator;
+    while side < 8 && factors.iter().all(|(factor, most)| (numerator * most).is_multiple_of(2 * side * factor)) {
+        side *= 2;
     }
-    size
+    side
 }
 
 /// One component of a scan: how its blocks follow each other and where they go.
@@ -152,18 +152,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn block_sizes_avoid_enlargement() {
-        let check = |numerator, factor, most, expected| {
-            assert_eq!(block_size(numerator, factor, most), expected);
-        };
+    fn block_sides_avoid_enlargement() {
+        let check = |numerator, across, down, expected| assert_eq!(block_side(numerator, [across, down]), expected);
         // At 1/2 the half-size chroma of 4:2:0 is decoded in full.
-        check(4, 1, 2, 8);
-        check(4, 2, 2, 4);
-        check(2, 1, 2, 4);
-        check(2, 1, 4, 8);
-        check(4, 1, 4, 8);
-        check(2, 2, 3, 2);
-        check(1, 1, 2, 1);
-        check(8, 1, 2, 8);
+        check(4, (1, 2), (1, 2), 8);
+        check(4, (2, 2), (2, 2), 4);
+        check(2, (1, 2), (1, 2), 4);
+        check(1, (1, 2), (1, 2), 2);
+        // 4:2:2 would have too many rows.
+        check(4, (1, 2), (1, 1), 4);
+        check(2, (1, 4), (1, 4), 8);
+        check(2, (2, 3), (2, 3), 2);
+        check(8, (1, 2), (1, 2), 8);
     }
 }

@@ -13,7 +13,7 @@ use support::{Form, Random};
 const SCALES: [Scale; 4] = [Scale::Eighth, Scale::Quarter, Scale::Half, Scale::Full];
 
 fn tolerant() -> DecodeOptions {
-    DecodeOptions { tolerant: true, max_buffer_bytes: 16 << 20 }
+    DecodeOptions { tolerant: true, max_buffer_bytes: 2 << 20, ..DecodeOptions::default() }
 }
 
 fn decode_tolerantly(file: &[u8], scale: Scale) -> Result<Image, Error> {
@@ -96,7 +96,7 @@ fn changed_header_bytes_never_panic() {
     for form in forms() {
         let original = form.encode();
         for place in 0..original.len().min(700) {
-            for value in [0, 1, 0x11, 0x44, 0x7F, 0x80, 0xC2, 0xDA, 0xFF] {
+            for value in [0, 0x11, 0x7F, 0xC2, 0xFF] {
                 let mut file = original.clone();
                 file[place] = value;
                 exercise(&file);
@@ -211,27 +211,47 @@ fn patch_frame(file: &mut [u8], offset: usize, value: u8) {
 
 #[test]
 fn what_is_not_supported_is_said() {
-    let check = |patch: &[(usize, u8)], scale: Scale, words: &str| {
+    let check = |patch: &[(usize, u8)], words: &str| {
         let mut file = Form::default().encode();
         for &(offset, value) in patch {
             patch_frame(&mut file, offset, value);
         }
-        let error = Decoder::new(&file).and_then(|decoder| decoder.decode_to_image(scale)).unwrap_err();
+        let error = Decoder::new(&file).and_then(|decoder| decoder.decode_to_image(Scale::Eighth)).unwrap_err();
         assert!(matches!(error, Error::Unsupported { what } if what.contains(words)), "{error}");
     };
-    check(&[(1, 0xC9)], Scale::Eighth, "arithmetic");
-    check(&[(1, 0xC3)], Scale::Eighth, "lossless");
-    check(&[(4, 12)], Scale::Eighth, "12 bits");
-    check(&[(5, 0), (6, 0)], Scale::Eighth, "DNL");
-    check(&[(1, 0xC2)], Scale::Quarter, "progressive");
-    check(&[], Scale::Full, "full size");
+    check(&[(1, 0xC9)], "arithmetic");
+    check(&[(1, 0xC3)], "lossless");
+    check(&[(4, 12)], "12 bits");
+}
 
+#[test]
+fn inks_are_given_as_stored() {
     let mut file = Vec::new();
-    let encoder = Encoder::new(&mut file, 80);
-    encoder.encode(&[9; 16 * 16 * 4], 16, 16, ColorType::Cmyk).unwrap();
+    Encoder::new(&mut file, 90).encode(&[9, 90, 160, 240].repeat(16 * 16), 16, 16, ColorType::Cmyk).unwrap();
     let decoder = Decoder::new(&file).unwrap();
     assert_eq!(decoder.info().color_model, ColorModel::Cmyk);
-    assert!(matches!(decoder.decode_to_image(Scale::Eighth), Err(Error::Unsupported { .. })));
+    for scale in SCALES {
+        let image = decoder.decode_to_image(scale).unwrap();
+        assert_eq!(image.channels, 4);
+        // The encoder inverts, as Adobe does.
+        for (got, want) in image.pixels.iter().zip([246, 165, 95, 15].iter().cycle()) {
+            assert!(got.abs_diff(*want) <= 1, "{got}, not {want}, at {scale:?}");
+        }
+    }
+}
+
+/// The height may follow the first scan.
+#[test]
+fn a_number_of_lines_is_the_height() {
+    let file = Form::default().encode();
+    let expected = Decoder::new(&file).unwrap().decode_to_image(Scale::Half).unwrap();
+    let mut open = file.clone();
+    patch_frame(&mut open, 5, 0);
+    patch_frame(&mut open, 6, 0);
+    assert!(matches!(Decoder::new(&open), Err(Error::Corrupt { .. })));
+    let end = open.len() - 2;
+    open.splice(end..end, [0xFF, 0xDC, 0, 4, 0, Form::default().height as u8]);
+    assert!(Decoder::new(&open).unwrap().decode_to_image(Scale::Half).unwrap() == expected);
 }
 
 #[test]
@@ -261,7 +281,8 @@ fn extended_is_read_as_baseline() {
 fn plane_sizes_are_those_of_the_planes() {
     let file = Form::default().encode();
     let decoder = Decoder::new(&file).unwrap();
-    for (scale, chroma) in [(Scale::Eighth, (7, 4)), (Scale::Quarter, (25, 16)), (Scale::Half, (49, 31))] {
+    for (scale, chroma) in [(Scale::Eighth, (13, 8)), (Scale::Quarter, (25, 16)), (Scale::Half, (49, 31)), (Scale::Full, (49, 31))]
+    {
         let sizes = decoder.plane_sizes(scale);
         assert_eq!(sizes, [decoder.output_size(scale), chroma, chroma]);
         let mut rows = [0; 3];

@@ -32,7 +32,6 @@ struct Frame {
     width: u32,
     height: u32,
     component_ids: Vec<u8>,
-    subsampled: bool,
 }
 
 pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
@@ -150,15 +149,13 @@ fn frame(bytes: Bytes<'_>, marker: u8, body: Range<usize>) -> Result<Frame, Imag
         return Err(ImageError::corrupt_at(Format::Jpeg, "its frame header is too short", body.start));
     }
     // Number, sampling factors, quantisation table.
-    let components = || components.chunks_exact(3).take(usize::from(*count));
-    let factors: Vec<u8> = components().map(|component| component[1]).collect();
+    let components = components.chunks_exact(3).take(usize::from(*count));
     Ok(Frame {
         progressive: marker == 0xc2,
         precision: *precision,
         width: u32::from(u16::from_be_bytes([*w1, *w0])),
         height: u32::from(u16::from_be_bytes([*h1, *h0])),
-        component_ids: components().map(|component| component[0]).collect(),
-        subsampled: factors.windows(2).any(|pair| pair[0] != pair[1]),
+        component_ids: components.map(|component| component[0]).collect(),
     })
 }
 
@@ -206,7 +203,6 @@ fn finish(mut segments: Segments, scan_offset: usize, scan_components: u8) -> Re
         details: Details::Jpeg {
             adobe: segments.adobe_transform.is_some(),
             scan_offset,
-            subsampled: frame.subsampled,
             interleaved: usize::from(scan_components) == frame.component_ids.len(),
         },
     })

@@ -101,8 +101,6 @@ pub(crate) enum Details {
         adobe: bool,
         /// Where the first scan's header begins.
         scan_offset: usize,
-        /// Whether some component is stored smaller than another.
-        subsampled: bool,
         /// Whether the first scan holds all components.
         interleaved: bool,
     },

@@ -1,6 +1,6 @@
 //! One scan: its MCUs in order, its restart intervals, and what to do when the data is bad.
 
-pub(crate) mod progressive_dc;
+pub(crate) mod progressive;
 pub(crate) mod sequential;
 
 use std::ops::ControlFlow;

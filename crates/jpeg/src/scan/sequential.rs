@@ -6,8 +6,8 @@ use std::rc::Rc;
 use crate::Error;
 use crate::bits::{BitReader, Buffer};
 use crate::block::{Fault, read_ac, read_dc, skip_ac};
-use crate::huffman::{DcTable, SkipTable, ValueTable};
-use crate::idct::{Accumulators, Inverse, Weights, flat_sample};
+use crate::huffman::{DcTable, HuffmanSpec, SkipTable, ValueTable};
+use crate::idct::{Block, Inverse, Quant, flat_sample};
 use crate::markers::{FrameComponent, Scan, Tables};
 use crate::plan::{ComponentPlan, Plan, ScanPlan};
 use crate::scan::BlockCoder;
@@ -18,7 +18,7 @@ enum Ac {
     /// Blocks of one sample: they are passed over.
     Skip(Rc<SkipTable>),
     /// They are read, and transformed.
-    Read { table: Rc<ValueTable>, weights: Box<Weights> },
+    Read(Rc<ValueTable>),
 }
 
 /// One component of the scan.
@@ -28,12 +28,11 @@ struct Component {
     dc: Rc<DcTable>,
     ac: Ac,
     inverse: Inverse,
-    /// Quantiser of the DC coefficient.
-    quant: u16,
+    quant: Box<Quant>,
     /// The last DC coefficient.
     prediction: i32,
-    across: usize,
-    down: usize,
+    /// Samples a side of a block.
+    side: usize,
     stride: usize,
     /// Offset in the plane of the present row of MCUs.
     origin: usize,
@@ -45,7 +44,7 @@ struct Component {
 pub(crate) struct SequentialCoder<'a, F> {
     components: Vec<Component>,
     planes: &'a mut Planes,
-    sums: Accumulators,
+    block: Block,
     end_row: F,
 }
 
@@ -69,29 +68,27 @@ where
         let mut built = BuiltTables::new(tables, scan.data_start);
         let mut components = Vec::with_capacity(scan.components.len());
         for (part, order) in scan.components.iter().zip(&scan_plan.components) {
-            let ComponentPlan { across, down, stride, .. } = plan.components[part.index];
+            let ComponentPlan { side, stride, .. } = plan.components[part.index];
             let quant =
                 tables.quant[frame[part.index].quant].as_deref().ok_or_else(|| built.missing("a quantisation table is missing"))?;
-            let ac = if across * down == 1 {
-                Ac::Skip(built.skip(part.ac_table)?)
-            } else {
-                Ac::Read { table: built.value(part.ac_table)?, weights: Box::new(Weights::new(quant, across, down)) }
+            let ac = match side {
+                1 => Ac::Skip(built.skip(part.ac_table)?),
+                _ => Ac::Read(built.value(part.ac_table)?),
             };
             components.push(Component {
                 index: part.index,
                 dc: built.dc(part.dc_table)?,
                 ac,
-                quant: quant[0],
+                quant: Box::new(Quant::new(quant)),
                 prediction: 0,
-                inverse: Inverse::new(across, down),
-                across,
-                down,
+                inverse: Inverse::new(side),
+                side,
                 stride,
                 origin: 0,
-                row_step: if planes.whole() { order.down * down * stride } else { 0 },
+                row_step: if planes.whole() { order.down * side * stride } else { 0 },
             });
         }
-        Ok(Self { components, planes, sums: Accumulators::new(), end_row })
+        Ok(Self { components, planes, block: Block::new(), end_row })
     }
 }
 
@@ -105,20 +102,18 @@ where
         let difference = read_dc(reader, buffer, &component.dc)?;
         component.prediction = component.prediction.wrapping_add(difference);
         let dc = component.prediction;
-        let offset = component.origin + y * component.down * component.stride;
-        let offset = offset + x * component.across;
+        let offset = component.offset(x, y);
         let plane = self.planes.plane_mut(component.index);
         match &component.ac {
             Ac::Skip(table) => {
-                plane[offset] = flat_sample(dc, component.quant);
+                plane[offset] = flat_sample(dc, component.quant.dc());
                 skip_ac(reader, buffer, table)
             }
-            Ac::Read { table, weights } => {
-                match read_ac(reader, buffer, table, weights, &mut self.sums) {
+            Ac::Read(table) => {
+                match read_ac(reader, buffer, table, &mut self.block) {
                     Ok(true) => {
-                        weights.add(&mut self.sums, 0, dc);
-                        let transform = component.inverse.transform;
-                        transform(&mut self.sums, &mut plane[offset..], component.stride);
+                        self.block.set(0, dc);
+                        component.inverse.transform(&mut self.block, &component.quant, &mut plane[offset..], component.stride);
                         Ok(())
                     }
                     Ok(false) => {
@@ -126,8 +121,8 @@ where
                         Ok(())
                     }
                     Err(fault) => {
-                        // Half a block may be in the sums.
-                        self.sums = Accumulators::new();
+                        // Half of it may have been read.
+                        self.block = Block::new();
                         Err(fault)
                     }
                 }
@@ -137,9 +132,8 @@ where
 
     fn conceal(&mut self, slot: usize, x: usize, y: usize) {
         let component = &self.components[slot];
-        let offset = component.origin + y * component.down * component.stride;
         let plane = self.planes.plane_mut(component.index);
-        component.flatten(plane, offset + x * component.across);
+        component.flatten(plane, component.offset(x, y));
     }
 
     fn restart(&mut self) {
@@ -157,9 +151,15 @@ where
 }
 
 impl Component {
+    /// Where a block's samples begin in the plane.
+    #[inline(always)]
+    fn offset(&self, x: usize, y: usize) -> usize {
+        self.origin + y * self.side * self.stride + x * self.side
+    }
+
     /// Fills a block with the sample that its DC coefficient means.
     fn flatten(&self, plane: &mut [u8], offset: usize) {
-        let sample = flat_sample(self.prediction, self.quant);
+        let sample = flat_sample(self.prediction, self.quant.dc());
         (self.inverse.fill)(sample, &mut plane[offset..], self.stride);
     }
 }
@@ -192,12 +192,16 @@ impl<'a> BuiltTables<'a> {
         Ok(Rc::clone(self.dc[slot].insert(Rc::new(table))))
     }
 
+    /// The AC table as it stands in the file.
+    pub fn ac_spec(&self, slot: usize) -> Result<&'a HuffmanSpec, Error> {
+        self.tables.ac[slot].as_deref().ok_or_else(|| self.missing("a huffman table is missing"))
+    }
+
     fn skip(&mut self, slot: usize) -> Result<Rc<SkipTable>, Error> {
         if let Some(table) = &self.skip[slot] {
             return Ok(Rc::clone(table));
         }
-        let spec = self.tables.ac[slot].as_deref().ok_or_else(|| self.missing("a huffman table is missing"))?;
-        let table = Rc::new(SkipTable::new(spec));
+        let table = Rc::new(SkipTable::new(self.ac_spec(slot)?));
         Ok(Rc::clone(self.skip[slot].insert(table)))
     }
 
@@ -205,8 +209,7 @@ impl<'a> BuiltTables<'a> {
         if let Some(table) = &self.value[slot] {
             return Ok(Rc::clone(table));
         }
-        let spec = self.tables.ac[slot].as_deref().ok_or_else(|| self.missing("a huffman table is missing"))?;
-        let table = Rc::new(ValueTable::new(spec));
+        let table = Rc::new(ValueTable::new(self.ac_spec(slot)?));
         Ok(Rc::clone(self.value[slot].insert(table)))
     }
 }

@@ -2,12 +2,9 @@
 
 use crate::error::ImageError;
 use crate::header::tiff::{Compression, Directory, Photometric, Shape, tag};
+use minilab_jpeg::{ColorModel, DecodeOptions, Decoder, Scale};
 use minilab_model::Format;
 use std::borrow::Cow;
-use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
 
 /// A JPEG chunk, whole; its tables can stand in the directory, as a file of their own (Adobe's TIFF technical note 2).
 pub(super) fn unpack(packed: &[u8], tables: Option<&[u8]>, shape: &Shape, max_pixels: u64) -> Result<Vec<u8>, ImageError> {
@@ -19,34 +16,32 @@ pub(super) fn unpack(packed: &[u8], tables: Option<&[u8]>, shape: &Shape, max_pi
         None => Cow::Borrowed(packed),
     };
     let (width, height) = shape.chunk;
-    let options =
-        DecoderOptions::default().set_max_width(width as usize).set_max_height(height as usize).jpeg_set_max_scans(MAX_SCANS);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&*file), options);
-    let failed = |error: zune_jpeg::errors::DecodeErrors| corrupt(format!("its JPEG data cannot be decoded: {error}"));
-    decoder.decode_headers().map_err(failed)?;
-    let (found_width, found_height) = decoder.dimensions().unwrap_or_default();
-    if found_width != width as usize || found_width as u64 * found_height as u64 > max_pixels.max(u64::from(MAX_TILE_PIXELS)) {
+    let failed = |error: minilab_jpeg::Error| corrupt(format!("its JPEG data cannot be decoded: {error}"));
+    let decoder = Decoder::new(&file).map_err(failed)?;
+    let info = decoder.info();
+    let pixels = u64::from(info.width) * u64::from(info.height);
+    if info.width != width || pixels > max_pixels.max(u64::from(MAX_TILE_PIXELS)) {
+        let (found_width, found_height) = (info.width, info.height);
         return Err(corrupt(format!("a JPEG picture of {found_width}×{found_height} pixels in a chunk of {width}×{height}")));
     }
-    let output = match (shape.photometric, decoder.input_colorspace()) {
-        (Photometric::Ycbcr, _) if shape.compression == Compression::OldJpeg => ColorSpace::YCbCr,
-        (Photometric::Ycbcr, _) => ColorSpace::RGB,
-        (Photometric::WhiteIsZero | Photometric::BlackIsZero, _) => ColorSpace::Luma,
+    let color_model = match (shape.photometric, info.components) {
+        // The old kind is converted with the matrix that the directory gives.
+        (Photometric::Ycbcr, 3) if shape.compression != Compression::OldJpeg => ColorModel::YCbCr,
         // Stored as they are: no conversion.
-        (_, Some(input)) => input,
-        (_, None) => return Err(corrupt("its JPEG data has unknown colours".to_owned())),
+        (_, 1) => ColorModel::Grey,
+        (_, 3) => ColorModel::Rgb,
+        _ => ColorModel::Cmyk,
     };
-    decoder.set_options(options.jpeg_set_out_colorspace(output));
-    let samples = decoder.decode().map_err(failed)?;
     let channels = if shape.planar { 1 } else { usize::from(shape.samples) };
-    if samples.len() != found_width * found_height * channels {
+    if channels != usize::from(info.components) {
         return Err(corrupt("its JPEG data has other channels".to_owned()));
     }
-    Ok(samples)
+    // A progressive picture takes two bytes for each sample beside the samples.
+    let max_buffer_bytes = pixels.saturating_mul(10).saturating_add(1 << 20);
+    let options = DecodeOptions { color_model: Some(color_model), max_buffer_bytes, ..DecodeOptions::default() };
+    let image = decoder.with_options(options).decode_to_image(Scale::Full).map_err(failed)?;
+    Ok(image.pixels)
 }
-
-/// Most scans of a progressive picture.
-const MAX_SCANS: usize = 100;
 
 /// Pixels of a tile of a picture that is small itself.
 const MAX_TILE_PIXELS: u32 = 1 << 20;
