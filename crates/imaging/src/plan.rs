@@ -53,6 +53,10 @@ pub(crate) struct PlannedOutput {
     pub basis: Basis,
     /// The largest size on the way: intermediate results are bounded as outputs are.
     pub largest: Size,
+    /// The size at the end, as far as the plan knows: a trim can make it smaller.
+    pub size: Size,
+    /// What it can be written in; empty for fields.
+    pub formats: Vec<Format>,
     /// Whether steps are left after what is taken of the source.
     pub has_steps: bool,
     /// Bytes a pixel that its encoder takes beside what goes in.
@@ -265,7 +269,7 @@ fn planned_variant(index: usize, variant: &VariantSpec, header: &Header) -> Plan
     let basis = Basis { upright: variant.auto_orient, color: variant.color };
     let formats = candidates(header.format, header.has_alpha, variant);
     let encoder_bytes = formats.iter().map(|&format| encoder_bytes(format, variant.progressive)).max().unwrap_or(0);
-    PlannedOutput { encoder_bytes, ..planned(Target::Variant(index), &variant.steps, basis, header) }
+    PlannedOutput { encoder_bytes, formats, ..planned(Target::Variant(index), &variant.steps, basis, header) }
 }
 
 fn planned_fields(header: &Header) -> PlannedOutput {
@@ -313,6 +317,8 @@ fn planned(target: Target, steps: &[Step], basis: Basis, header: &Header) -> Pla
         is_parent: false,
         basis,
         largest,
+        size,
+        formats: Vec::new(),
         has_steps: steps_done < steps.len(),
         encoder_bytes: 0,
     }

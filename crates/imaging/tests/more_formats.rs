@@ -92,6 +92,22 @@ fn avif_pictures_are_those_of_their_pngs() {
     }
 }
 
+/// The same numbers stated to be Display P3: what `profile-display-p3.png` is.
+#[cfg(feature = "avif")]
+#[test]
+fn avif_colours_that_are_stated_by_code_points_are_followed() {
+    let mut bytes = source("avif-444.avif");
+    let at = bytes.windows(4).position(|window| window == b"nclx").unwrap();
+    bytes[at + 4..at + 8].copy_from_slice(&[0, 12, 0, 13]);
+    let found = pixels(&bytes, &png(&[]));
+    assert!(found.difference(&full("profile-display-p3.png")) < 2.0);
+    // Kept, the numbers stay, and a profile says what they are.
+    let kept = VariantSpec { color: OutputColor::Keep, ..png(&[]) };
+    let output = run(&bytes, &[kept]).unwrap().outputs.remove(0);
+    assert!(pixels(&output.bytes, &png(&[])).difference(&full("profile-display-p3.png")) < 2.0);
+    assert!(read_header(&output.bytes, &Limits::default().decode).unwrap().has_icc_profile());
+}
+
 #[cfg(feature = "svg")]
 #[test]
 fn svg_is_drawn_at_the_size_that_is_wanted() {

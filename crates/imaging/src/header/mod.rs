@@ -43,6 +43,8 @@ pub struct Header {
     pub animated: bool,
     /// Where the ICC profile lies, its parts in order; empty when there is none.
     pub(crate) icc: IccParts,
+    /// The colours that the file states by code points. A profile says more, where there is one.
+    pub(crate) cicp: Option<Cicp>,
     /// Where the EXIF block lies: a TIFF structure, without the container's own prefix.
     pub(crate) exif: Option<Range<usize>>,
     /// What else is recorded of the file.
@@ -58,6 +60,13 @@ pub(crate) struct IccParts {
     pub parts: Vec<Range<usize>>,
     /// Whether the bytes are zlib-compressed, as PNG has it.
     pub deflated: bool,
+}
+
+/// Code points of primaries and of the transfer curve (ITU-T H.273, 8.1 and 8.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cicp {
+    pub primaries: u16,
+    pub transfer: u16,
 }
 
 /// Where a file keeps what is only recorded, and the resolution that its container states.
@@ -147,6 +156,7 @@ struct Found {
     progressive: bool,
     animated: bool,
     icc: IccParts,
+    cicp: Option<Cicp>,
     exif: Option<Range<usize>>,
     blocks: Blocks,
     /// What the container itself says, where it does: an EXIF block then has no say.
@@ -166,6 +176,7 @@ impl Default for Found {
             progressive: false,
             animated: false,
             icc: IccParts::default(),
+            cicp: None,
             exif: None,
             blocks: Blocks::default(),
             orientation: None,
@@ -224,6 +235,7 @@ pub fn read_header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImageE
         progressive: found.progressive,
         animated: found.animated,
         icc: found.icc,
+        cicp: found.cicp,
         exif: found.exif,
         blocks: found.blocks,
         details: found.details,
@@ -245,6 +257,7 @@ impl Header {
             progressive: false,
             animated: false,
             icc: IccParts::default(),
+            cicp: None,
             exif: None,
             blocks: Blocks::default(),
             details: Details::Other,
