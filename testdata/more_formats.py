@@ -358,7 +358,9 @@ def files(quadrants, clouds, disc):
 
 
 # Made with imagecodecs 2026.3.6 (libavif 1.4.0), speed 6: the quadrants at 10 bits (4:4:4, level 90) and without loss, the
-# clouds at 12 bits (4:2:0, level 95), and the clouds as 12-bit JPEG (level 85).
+# clouds at 12 bits (4:2:0, level 95), and the clouds as 12-bit JPEG (level 85). JPEG XL with the same (libjxl), effort 7: without loss,
+# and the clouds at distance 1.
 MADE_ELSEWHERE = {
     "avif-10bit.avif", "avif-12bit.avif", "avif-identity.avif", "jpeg-12bit.jpg",
+    "jxl-alpha.jxl", "jxl-grey.jxl", "jxl-lossless.jxl", "jxl-lossy.jxl", "jxl-rgba-16bit.jxl",
 }  # fmt: skip

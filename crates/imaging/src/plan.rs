@@ -413,13 +413,30 @@ fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base: Size) -> 
         Format::Bmp if header.details == (Details::Bmp { runs: true }) => pixels,
         Format::Ico if header.progressive => pixels * pixel_bytes,
         Format::Bmp | Format::Ico => 0,
+        #[cfg(feature = "jxl")]
+        Format::Jxl => jxl_decoder_bytes(header),
+        #[cfg(not(feature = "jxl"))]
+        Format::Jxl => 0,
         // Decoders that give out the whole image, and hold what it is made from.
-        Format::Avif | Format::Heic | Format::Jxl => pixels * (pixel_bytes + 4) * 2,
+        Format::Avif | Format::Heic => pixels * (pixel_bytes + 4) * 2,
         // Drawn at the size of the base: the canvas, and layers up to their bound; and the document as a tree.
         Format::Svg => base.pixels() * 4 + (base.pixels() * DRAWN_LAYERS).max(MIN_DRAWN_PIXELS) * 4 + DOCUMENT_BYTES,
     };
     whole + rows
 }
+
+/// What the decoder of JPEG XL may allocate, by which it stops itself: numbers of 32 bits for each channel, as they are read, as they are
+/// filtered and as they are shown; and tables.
+#[cfg(feature = "jxl")]
+pub(crate) fn jxl_decoder_bytes(header: &Header) -> u64 {
+    let Details::Jxl { extra_channels, .. } = header.details else { return 0 };
+    u64::from(header.width) * u64::from(header.height) * (3 + u64::from(extra_channels)) * 4 * JXL_COPIES + JXL_TABLES
+}
+
+#[cfg(feature = "jxl")]
+const JXL_COPIES: u64 = 4;
+#[cfg(feature = "jxl")]
+const JXL_TABLES: u64 = 16 << 20;
 
 /// Most pixels of the layers that a drawing takes, in canvases, or this many where the canvas is small.
 pub(crate) const DRAWN_LAYERS: u64 = 12;

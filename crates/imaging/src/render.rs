@@ -102,7 +102,9 @@ pub fn inspect(source: &[u8], options: &RenderOptions<'_>) -> Result<ImageMetada
 /// upper estimate from the header alone, by which work is admitted.
 #[must_use]
 pub fn estimate(header: &Header, source_bytes: u64, variants: &[VariantSpec], limits: &Limits) -> u64 {
-    source_bytes.saturating_add(Plan::new(header, variants, true).peak_bytes(header, &limits.decode))
+    // JPEG XL's decoder takes in what it reads, twice: its boxes may lie apart.
+    let copies = if header.format == Format::Jxl { 3 } else { 1 };
+    source_bytes.saturating_mul(copies).saturating_add(Plan::new(header, variants, true).peak_bytes(header, &limits.decode))
 }
 
 /// The largest size, width and height in pixels, that a variant of an upright image of this size can have.

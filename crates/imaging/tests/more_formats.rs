@@ -5,6 +5,8 @@ mod support;
 
 use minilab_imaging::{ImageError, RenderOptions, read_header, render};
 use minilab_model::{ColorSpace, Fit, Format, Limits};
+#[cfg(feature = "avif")]
+use minilab_model::{OutputColor, VariantSpec};
 use std::time::{Duration, Instant};
 use support::{Pixels, full, into_box, pixels, png, run, source};
 
@@ -192,7 +194,8 @@ fn what_is_not_read_says_so() {
         assert_eq!(error.to_string(), expected);
     };
     check(&source("heic-header.heic"), "the file is an HEIC image; this build has no decoder for it");
-    check(&source("jxl-header.jxl"), "the file is a JXL image; this build has no decoder for it");
+    #[cfg(not(feature = "jxl"))]
+    check(&source("jxl-header.jxl"), "the file is a JXL image; this build has no decoder for it (the feature `jxl`)");
     check(b"\x1f\x8b\x08\0\0\0\0\0", "the file is not an image: it holds gzip-compressed data, which is not unpacked here");
     check(&source("tiff-lab.tif"), "the Lab colour model is not supported in tiff images");
     check(&source("jpeg-12bit.jpg"), "a precision of 12 bits is not supported in jpeg images");

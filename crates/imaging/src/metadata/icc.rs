@@ -1,6 +1,8 @@
 //! Embedded ICC profiles (ICC.1), and those that stand for a file's code points (ITU-T H.273).
 
 use crate::error::ImageError;
+#[cfg(feature = "jxl")]
+use crate::header::{Details, jxl::Colors};
 use crate::header::{Cicp, Header};
 use flate2::read::ZlibDecoder;
 use minilab_model::ColorSpace;
@@ -28,6 +30,11 @@ pub(crate) fn embedded_profile(
     limit: usize,
     warnings: &mut Vec<String>,
 ) -> Result<Option<EmbeddedProfile>, ImageError> {
+    #[cfg(feature = "jxl")]
+    if matches!(header.details, Details::Jxl { colors: Colors::Profile, .. }) {
+        let bytes = crate::decode::jxl::profile(source, header, limit)?.unwrap_or_default();
+        return Ok(parsed(bytes, warnings));
+    }
     if header.icc.parts.is_empty() {
         return Ok(header.cicp.and_then(|cicp| stated_profile(cicp, header.color_space)));
     }
@@ -45,11 +52,15 @@ pub(crate) fn embedded_profile(
         ImageError::check_limit("bytes of colour profile", unpacked.len() as u64, limit as u64)?;
         bytes = unpacked;
     }
+    Ok(parsed(bytes, warnings))
+}
+
+fn parsed(bytes: Vec<u8>, warnings: &mut Vec<String>) -> Option<EmbeddedProfile> {
     match ColorProfile::new_from_slice(&bytes) {
-        Ok(parsed) => Ok(Some(EmbeddedProfile { parsed, bytes })),
+        Ok(parsed) => Some(EmbeddedProfile { parsed, bytes }),
         Err(error) => {
             warnings.push(format!("the colour profile is damaged, taken as sRGB: {error}"));
-            Ok(None)
+            None
         }
     }
 }
