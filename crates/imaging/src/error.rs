@@ -214,10 +214,7 @@ mod tests {
             "the jpeg image is damaged: the scan ends early (at byte 8,213)",
         );
         check(ImageError::no_decoder(Format::Heic), "the file is an HEIC image; this build has no decoder for it");
-        check(
-            ImageError::no_decoder(Format::Jxl),
-            "the file is a JXL image; this build has no decoder for it (the feature `jxl`)",
-        );
+        check(ImageError::no_decoder(Format::Jxl), "the file is a JXL image; this build has no decoder for it (the feature `jxl`)");
         check(
             ImageError::NotAnImage { beginning: "nothing at all".to_owned() },
             "the file is not an image: it holds nothing at all",

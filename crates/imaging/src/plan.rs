@@ -398,7 +398,7 @@ fn channels(header: &Header) -> u64 {
 }
 
 /// Bytes that the decoder holds beside the rows that it gives out.
-fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base: Size) -> u64 {
+pub(crate) fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base: Size) -> u64 {
     let pixels = u64::from(header.width) * u64::from(header.height);
     // Some rows of pixels and of what they are made from: an MCU row of JPEG has up to 32.
     let rows = u64::from(header.width) * 32 * 8;
@@ -420,7 +420,9 @@ fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base: Size) -> 
         // Decoders that give out the whole image, and hold what it is made from.
         Format::Avif | Format::Heic => pixels * (pixel_bytes + 4) * 2,
         // Drawn at the size of the base: the canvas, and layers up to their bound; and the document as a tree.
-        Format::Svg => base.pixels() * 4 + (base.pixels() * DRAWN_LAYERS).max(MIN_DRAWN_PIXELS) * 4 + DOCUMENT_BYTES,
+        Format::Svg => {
+            base.pixels() * 4 + (base.pixels() * DRAWN_LAYERS).max(MIN_DRAWN_PIXELS) * 4 + DOCUMENT_BYTES + PICTURES_BYTES
+        }
     };
     whole + rows
 }
@@ -441,6 +443,16 @@ const JXL_TABLES: u64 = 16 << 20;
 /// Most pixels of the layers that a drawing takes, in canvases, or this many where the canvas is small.
 pub(crate) const DRAWN_LAYERS: u64 = 12;
 pub(crate) const MIN_DRAWN_PIXELS: u64 = 16 << 20;
+
+/// Most pixels of a picture in a document when it is drawn, and of all of them together.
+pub(crate) const MAX_PICTURE_PIXELS: u64 = 4 << 20;
+pub(crate) const MAX_PICTURES_PIXELS: u64 = 8 << 20;
+
+/// Most bytes that decoding one may take. No layers exist by then.
+pub(crate) const MAX_PICTURE_WORK: u64 = MIN_DRAWN_PIXELS * 4;
+
+/// Bytes of the pictures in a document, and of one while it is drawn.
+const PICTURES_BYTES: u64 = MAX_PICTURES_PIXELS * 4 + MAX_PICTURE_PIXELS * 8;
 
 /// Bytes of a document's text and elements, as many as are allowed.
 const DOCUMENT_BYTES: u64 = 128 << 20;

@@ -43,7 +43,9 @@ fn flat(width: u32, height: u32, shade: u8) -> Vec<u8> {
 
 #[test]
 fn text_is_drawn_in_the_one_font() {
-    let text = |style: &str, words: &str| drawn(&format!("<rect width='64' height='48' fill='#fff'/><text x='4' y='36' {style}>{words}</text>"));
+    let text = |style: &str, words: &str| {
+        drawn(&format!("<rect width='64' height='48' fill='#fff'/><text x='4' y='36' {style}>{words}</text>"))
+    };
     let dark = |found: &Pixels| found.samples.chunks_exact(found.channels).filter(|pixel| pixel[0] < 64).count();
     let black = text("font-size='40'", "Hg");
     assert!((200..1000).contains(&dark(&black)), "{}", dark(&black));
@@ -98,7 +100,8 @@ fn other_kinds_are_left_out() {
     check("file:///etc/hostname");
     check("https://example.org/a.png");
     // Level in level, as a bomb would have it: the first is left out already.
-    let levels = (0..4).fold(inner, |inside, _| document(9, 9, &format!("<image href='{}'/>", embedded("image/svg+xml", &inside)).repeat(5)));
+    let levels = (0..4)
+        .fold(inner, |inside, _| document(9, 9, &format!("<image href='{}'/>", embedded("image/svg+xml", &inside)).repeat(5)));
     check(&embedded("image/svg+xml", &levels));
 }
 
@@ -126,7 +129,9 @@ fn pictures_are_bounded() {
     assert!(refusal(&shown(1000)).to_string().contains("takes so much work"));
     // In a pattern and in a filter, too.
     let address = embedded("image/png", &source("png-claims-50000x50000.png"));
-    let pattern = format!("<pattern id='p' width='9' height='9'><image href='{address}'/></pattern><rect width='9' height='9' fill='url(#p)'/>");
+    let pattern = format!(
+        "<pattern id='p' width='9' height='9'><image href='{address}'/></pattern><rect width='9' height='9' fill='url(#p)'/>"
+    );
     exceeds(&document(64, 48, &pattern), "pixels");
     let filter = format!("<filter id='f'><feImage href='{address}'/></filter><rect width='9' height='9' filter='url(#f)'/>");
     exceeds(&document(64, 48, &filter), "pixels");
@@ -147,7 +152,8 @@ fn text_is_bounded() {
 #[test]
 fn a_damaged_picture_is_left_out_where_damage_is_tolerated() {
     let whole = source("png-rgb.png");
-    let image = format!("<rect width='9' height='9' fill='#f00'/><image href='{}'/>", embedded("image/png", &whole[..whole.len() / 2]));
+    let image =
+        format!("<rect width='9' height='9' fill='#f00'/><image href='{}'/>", embedded("image/png", &whole[..whole.len() / 2]));
     let document = document(64, 48, &image);
     let error = refusal(&document).to_string();
     assert!(error.contains("a picture in it cannot be decoded"), "{error}");

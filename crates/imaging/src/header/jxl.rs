@@ -5,9 +5,9 @@
 use super::{Bytes, Cicp, Details, Found, TextBlock};
 use crate::error::ImageError;
 use jxl_bitstream::{Bitstream, ContainerParser, ParseEvent};
+use jxl_oxide::ImageHeader;
 use jxl_oxide::color::{ColourEncoding, EnumColourEncoding, Primaries, TransferFunction, WhitePoint};
 use jxl_oxide::image::BitDepth;
-use jxl_oxide::ImageHeader;
 use jxl_oxide_common::Bundle;
 use minilab_model::{ColorSpace, Format, Orientation};
 use std::ops::Range;

@@ -1,9 +1,9 @@
 //! Embedded ICC profiles (ICC.1), and those that stand for a file's code points (ITU-T H.273).
 
 use crate::error::ImageError;
+use crate::header::{Cicp, Header};
 #[cfg(feature = "jxl")]
 use crate::header::{Details, jxl::Colors};
-use crate::header::{Cicp, Header};
 use flate2::read::ZlibDecoder;
 use minilab_model::ColorSpace;
 use moxcms::{
