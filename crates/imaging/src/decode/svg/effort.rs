@@ -50,7 +50,7 @@ impl Effort {
             match node {
                 Node::Group(group) => self.group(group, transform, layers, depth + 1)?,
                 Node::Path(path) => self.path(path, transform, layers, depth + 1)?,
-                Node::Image(image) => self.image(image, transform, layers)?,
+                Node::Image(image) => self.image(image, transform)?,
                 Node::Text(text) => self.group(text.flattened(), transform, layers, depth + 1)?,
             }
         }
@@ -115,12 +115,11 @@ impl Effort {
     }
 
     /// A picture is unpacked each time that it is drawn.
-    fn image(&mut self, image: &Image, transform: Transform, layers: f64) -> Result<(), ImageError> {
+    fn image(&mut self, image: &Image, transform: Transform) -> Result<(), ImageError> {
         let pixels = f64::from(image.size().width()) * f64::from(image.size().height());
         self.work(pixels * 10.0)?;
         let area = self.area(image.bounding_box(), transform, false);
-        self.work(area * 8.0)?;
-        self.layer(0.0, layers).map(|_| ())
+        self.work(area * 8.0)
     }
 
     fn path(&mut self, path: &Path, transform: Transform, layers: f64, depth: u32) -> Result<(), ImageError> {

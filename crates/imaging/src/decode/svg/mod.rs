@@ -39,7 +39,7 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
     let tree = tree(source, &pictures)?;
     let damage = match pictures.failure() {
         // A picture that cannot be decoded is left out where damage is tolerated; one beyond the limits is not.
-        Some(error @ (ImageError::Corrupt { .. } | ImageError::HeaderIncomplete { .. })) if options.tolerant => Some(error),
+        Some(error) if options.tolerant && is_damage(&error) => Some(error),
         Some(error) => return Err(in_document(error)),
         None => None,
     };
@@ -64,13 +64,16 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
     Ok(Decoded { damage: damage.map(|error| in_document(error).to_string()), ..decoded })
 }
 
+/// Whether an embedded picture cannot be decoded, rather than that it is too large or takes too long.
+const fn is_damage(error: &ImageError) -> bool {
+    matches!(error, ImageError::Corrupt { .. } | ImageError::HeaderIncomplete { .. } | ImageError::Unsupported { .. })
+}
+
 /// What was wrong with an embedded picture.
 fn in_document(error: ImageError) -> ImageError {
-    match error {
-        ImageError::Corrupt { .. } | ImageError::HeaderIncomplete { .. } | ImageError::Unsupported { .. } => {
-            damaged(&format!("a picture in it cannot be decoded: {error}"))
-        }
-        other => other,
+    match is_damage(&error) {
+        true => damaged(&format!("a picture in it cannot be decoded: {error}")),
+        false => error,
     }
 }
 
