@@ -37,12 +37,7 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
     ImageError::check_limit(SIDE, u64::from(base.width.max(base.height)), u64::from(options.limits.side))?;
     let pictures = Pictures::new(options);
     let tree = tree(source, &pictures)?;
-    let damage = match pictures.failure() {
-        // A picture that cannot be decoded is left out where damage is tolerated; one beyond the limits is not.
-        Some(error) if options.tolerant && is_damage(&error) => Some(error),
-        Some(error) => return Err(in_document(error)),
-        None => None,
-    };
+    let damage = pictures.finish()?;
     options.deadline.check()?;
     let (width, height) = (tree.size().width(), tree.size().height());
     let transform = Transform::from_scale(base.width as f32 / width, base.height as f32 / height);
@@ -61,20 +56,7 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
         sink.push(&strip)?;
     }
     let decoded = sink.finish(Ok(()), &drawn)?;
-    Ok(Decoded { damage: damage.map(|error| in_document(error).to_string()), ..decoded })
-}
-
-/// Whether an embedded picture cannot be decoded, rather than that it is too large or takes too long.
-const fn is_damage(error: &ImageError) -> bool {
-    matches!(error, ImageError::Corrupt { .. } | ImageError::HeaderIncomplete { .. } | ImageError::Unsupported { .. })
-}
-
-/// What was wrong with an embedded picture.
-fn in_document(error: ImageError) -> ImageError {
-    match is_damage(&error) {
-        true => damaged(&format!("a picture in it cannot be decoded: {error}")),
-        false => error,
-    }
+    Ok(Decoded { damage, ..decoded })
 }
 
 /// The document as resvg draws it.

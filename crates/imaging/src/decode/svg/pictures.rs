@@ -16,6 +16,7 @@ use crate::sniff::sniff;
 use minilab_model::Format;
 use resvg::usvg::ImageKind;
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,8 +33,10 @@ struct Seen {
     /// Pixels of all, as they are stored and as they are kept.
     stored: u64,
     kept: u64,
-    /// What was wrong with the first that could not be decoded.
+    /// Why the document cannot be drawn.
     failure: Option<ImageError>,
+    /// What was wrong with the first that was damaged, where that is tolerated.
+    damage: Option<String>,
 }
 
 impl<'a> Pictures<'a> {
@@ -52,7 +55,11 @@ impl<'a> Pictures<'a> {
         let key = hasher.finish();
         if !seen.files.contains_key(&key) {
             let file = self.file(data, &mut seen).unwrap_or_else(|error| {
-                seen.failure = Some(error);
+                match is_damage(&error) {
+                    true if self.options.tolerant => _ = seen.damage.get_or_insert(in_document(&error)),
+                    true => seen.failure = Some(ImageError::corrupt(Format::Svg, in_document(&error))),
+                    false => seen.failure = Some(error),
+                }
                 None
             });
             seen.files.insert(key, file.map(Arc::new));
@@ -60,9 +67,13 @@ impl<'a> Pictures<'a> {
         seen.files.get(&key).cloned().flatten().map(ImageKind::PNG)
     }
 
-    /// What was wrong, if something was.
-    pub(super) fn failure(self) -> Option<ImageError> {
-        self.seen.into_inner().unwrap_or_else(PoisonError::into_inner).failure
+    /// What was wrong with a picture, where it was taken or left out all the same.
+    ///
+    /// # Errors
+    /// That a picture is damaged and this is not tolerated, or that the pictures are over a limit.
+    pub(super) fn finish(self) -> Result<Option<String>, ImageError> {
+        let seen = self.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+        seen.failure.map_or(Ok(seen.damage), Err)
     }
 
     fn file(&self, data: &[u8], seen: &mut Seen) -> Result<Option<Vec<u8>>, ImageError> {
@@ -75,14 +86,14 @@ impl<'a> Pictures<'a> {
         let stored = u64::from(header.width) * u64::from(header.height);
         seen.stored += stored;
         ImageError::check_limit("pixels in embedded pictures", seen.stored, limits.pixels)?;
-        let picture = self.decoded(data, &header)?;
+        let picture = self.decoded(data, &header, &mut seen.damage)?;
         seen.kept += picture.size.pixels();
         ImageError::check_limit("pixels to draw of embedded pictures", seen.kept, MAX_PICTURES_PIXELS)?;
         png(&picture).map(Some)
     }
 
     /// The picture, shrunk where it is larger than drawings need.
-    fn decoded(&self, data: &[u8], header: &Header) -> Result<Picture, ImageError> {
+    fn decoded(&self, data: &[u8], header: &Header, damage: &mut Option<String>) -> Result<Picture, ImageError> {
         let stored = Size { width: header.width, height: header.height };
         let least = (stored.pixels() as f64 / MAX_PICTURE_PIXELS as f64).sqrt().ceil() as u32;
         let shrink = match header.format {
@@ -95,6 +106,9 @@ impl<'a> Pictures<'a> {
         ImageError::check_limit("bytes to decode in an embedded picture", work, MAX_PICTURE_WORK)?;
         let take = Take { whole: true, targets: Vec::new() };
         let decoded = decode(data, header, &DecodeOptions { shrink, base, take: &take, ..*self.options })?;
+        if let Some(found) = &decoded.damage {
+            damage.get_or_insert(in_document(found));
+        }
         let missing = || ImageError::Internal { detail: "an embedded picture got lost".to_owned() };
         let picture = upright(decoded.whole.ok_or_else(missing)?, header.orientation);
         let mut warnings = Vec::new();
@@ -102,6 +116,15 @@ impl<'a> Pictures<'a> {
         let picture = Colors::new(header.color_space, profile, &mut warnings).in_srgb(picture, &mut warnings);
         Ok(expand(&picture).into_owned())
     }
+}
+
+/// Whether a picture cannot be decoded, rather than that it is too large or takes too long.
+const fn is_damage(error: &ImageError) -> bool {
+    matches!(error, ImageError::Corrupt { .. } | ImageError::HeaderIncomplete { .. } | ImageError::Unsupported { .. })
+}
+
+fn in_document(error: &impl fmt::Display) -> String {
+    format!("a picture in it cannot be decoded: {error}")
 }
 
 /// A PNG that is quick to read, and no smaller than its pixels.
