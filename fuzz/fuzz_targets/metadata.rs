@@ -19,11 +19,8 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         6 => jpeg(0xe1, &[b"Exif\0\0", block].concat()),
         _ => jpeg(0xe1, &[b"http://ns.adobe.com/xap/1.0/\0", block].concat()),
     };
-    let kept = |format, metadata| VariantSpec {
-        metadata,
-        color: OutputColor::Keep,
-        ..minilab_fuzz::variant("kept", format, Vec::new())
-    };
+    let kept =
+        |format, metadata| VariantSpec { metadata, color: OutputColor::Keep, ..minilab_fuzz::variant("kept", format, Vec::new()) };
     let variants = [
         kept(OutputFormat::Png, MetadataPolicy::Keep),
         kept(OutputFormat::Jpeg, MetadataPolicy::Keep),

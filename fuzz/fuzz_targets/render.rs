@@ -10,12 +10,10 @@ const RECIPE_BYTES: usize = 16;
 
 fuzz_target!(|data: &[u8]| -> Corpus {
     let Some((recipe, image)) = data.split_at_checked(RECIPE_BYTES) else { return Corpus::Reject };
-    let formats =
-        [OutputFormat::Png, OutputFormat::Jpeg, OutputFormat::Webp, OutputFormat::Gif, OutputFormat::Keep];
+    let formats = [OutputFormat::Png, OutputFormat::Jpeg, OutputFormat::Webp, OutputFormat::Gif, OutputFormat::Keep];
     let format = formats[usize::from(recipe[0]) % formats.len()];
     // What a rules file could not say is not tried.
-    let steps: Vec<Step> =
-        recipe[1..].chunks_exact(5).filter_map(|bytes| serde_json::from_value(step(bytes)).ok()).collect();
+    let steps: Vec<Step> = recipe[1..].chunks_exact(5).filter_map(|bytes| serde_json::from_value(step(bytes)).ok()).collect();
     let variants = [variant("recipe", format, steps.clone()), variant("again", OutputFormat::Png, steps)];
     match checked(image, &variants, false) {
         Some(_) => Corpus::Keep,
@@ -35,9 +33,15 @@ fn step(bytes: &[u8]) -> Value {
     let kernel = ["lanczos3", "mitchell", "nearest", "catmull_rom"][bytes[4] as usize % 4];
     let enlarge = bytes[3] & 64 != 0;
     match bytes[0] % 20 {
-        0 => json!({"resize": {"width": number(1) + 1, "height": number(2) + 1, "fit": fit, "gravity": gravity, "enlarge": enlarge}}),
-        1 => json!({"resize": {"width": number(1) + 1, "fit": "inside", "kernel": kernel, "linear_light": enlarge, "enlarge": true}}),
-        2 => json!({"resize": {"width": number(1) + 1, "height": number(2) + 1, "fit": "cover", "focus": {"x": share(3), "y": share(4)}}}),
+        0 => {
+            json!({"resize": {"width": number(1) + 1, "height": number(2) + 1, "fit": fit, "gravity": gravity, "enlarge": enlarge}})
+        }
+        1 => {
+            json!({"resize": {"width": number(1) + 1, "fit": "inside", "kernel": kernel, "linear_light": enlarge, "enlarge": true}})
+        }
+        2 => {
+            json!({"resize": {"width": number(1) + 1, "height": number(2) + 1, "fit": "cover", "focus": {"x": share(3), "y": share(4)}}})
+        }
         3 => json!({"crop": {"width": number(1) + 1, "height": number(2) + 1, "x": number(3), "y": number(4)}}),
         4 => json!({"crop": {"width": number(1) + 1, "height": number(2) + 1, "gravity": gravity}}),
         5 => {
@@ -51,7 +55,9 @@ fn step(bytes: &[u8]) -> Value {
         10 => json!({"blur": {"sigma": share(1) * 30.0 + 0.1}}),
         11 => json!({"sharpen": {"sigma": share(1) * 5.0 + 0.1, "amount": share(2) * 4.0, "threshold": bytes[3]}}),
         12 => json!("grayscale"),
-        13 => json!({"adjust": {"brightness": share(1) * 2.0, "contrast": share(2) * 2.0, "saturation": share(3) * 2.0, "hue": number(4)}}),
+        13 => {
+            json!({"adjust": {"brightness": share(1) * 2.0, "contrast": share(2) * 2.0, "saturation": share(3) * 2.0, "hue": number(4)}})
+        }
         14 => json!({"gamma": {"value": share(1) * 4.0 + 0.1}}),
         15 => json!({"tint": {"color": opaque, "amount": share(1)}}),
         16 => json!({"round_corners": {"radius": number(1)}}),

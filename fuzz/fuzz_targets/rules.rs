@@ -14,9 +14,8 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     template(text);
     let Ok(file) = toml::from_str::<File>(text) else { return Corpus::Reject };
     let rules = file.rules;
-    let again: Vec<Rule> = serde_json::to_value(&rules)
-        .and_then(serde_json::from_value)
-        .unwrap_or_else(|error| panic!("{error}: {rules:?}"));
+    let again: Vec<Rule> =
+        serde_json::to_value(&rules).and_then(serde_json::from_value).unwrap_or_else(|error| panic!("{error}: {rules:?}"));
     assert_eq!(rules, again);
     if let Ok(set) = RuleSet::new(rules.clone()) {
         assert_eq!(set.iter().count(), rules.len());
