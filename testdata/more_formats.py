@@ -5,6 +5,7 @@ other samplings than Pillow's, come from imagecodecs (libavif); they are made on
 every encoder's version gives other bytes.
 """
 
+import base64
 import io
 import struct
 import zlib
@@ -322,13 +323,18 @@ QUADRANTS_SVG = f"""<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def svgs():
+def svgs(quadrants):
     yield "svg-quadrants.svg", b"\xef\xbb\xbf" + QUADRANTS_SVG.encode()
     yield "svg-half-clear.svg", f'{SVG_OPEN} width="40" height="20"><path fill="#f00" fill-opacity="0.5" d="M0 0h20v20H0z"/></svg>\n'.encode()
     yield "svg-outside.svg", (
         f'{SVG_OPEN} width="20" height="10">\n<rect width="20" height="10" fill="#0000ff"/>\n'
         '<image width="20" height="10" xlink:href="png-rgb.png"/>\n<image width="20" height="10" href="file:///etc/passwd"/>\n'
         '<image width="20" height="10" href="http://127.0.0.1/a.png"/>\n<use href="svg-quadrants.svg#a"/>\n</svg>\n'
+    ).encode()
+    picture = base64.b64encode(encoded(quadrants, "PNG")).decode()
+    yield "svg-text-and-picture.svg", (
+        f'{SVG_OPEN} width="64" height="48">\n<image width="64" height="48" href="data:image/png;base64,{picture}"/>\n'
+        '<text x="4" y="40" font-size="20" textLength="50">one <tspan fill="#fff" rotate="10">two</tspan></text>\n</svg>\n'
     ).encode()
     entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
     yield "svg-entity-bomb.svg", (
@@ -354,13 +360,15 @@ def files(quadrants, clouds, disc):
     yield from icos(quadrants, disc)
     yield from avifs(quadrants, disc, clouds(67, 51, 51))
     yield "png-clouds.png", encoded(clouds(67, 51, 51), "PNG")
-    yield from svgs()
+    yield from svgs(quadrants)
     yield "heic-header.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(16)
     yield "jxl-header.jxl", b"\xff\x0a" + bytes(16)
 
 
 # Made with imagecodecs 2026.3.6 (libavif 1.4.0), speed 6: the quadrants at 10 bits (4:4:4, level 90) and without loss, the
-# clouds at 12 bits (4:2:0, level 95), and the clouds as 12-bit JPEG (level 85).
+# clouds at 12 bits (4:2:0, level 95), and the clouds as 12-bit JPEG (level 85). JPEG XL with the same (libjxl), effort 7: without loss,
+# and the clouds at distance 1.
 MADE_ELSEWHERE = {
     "avif-10bit.avif", "avif-12bit.avif", "avif-identity.avif", "jpeg-12bit.jpg",
+    "jxl-alpha.jxl", "jxl-grey.jxl", "jxl-lossless.jxl", "jxl-lossy.jxl", "jxl-rgba-16bit.jxl",
 }  # fmt: skip

@@ -1,5 +1,7 @@
 //! Transparency: flattening it, dropping it where it says nothing, padding with it.
 
+#[cfg(any(feature = "avif", feature = "jxl"))]
+use crate::picture::Sample;
 use crate::picture::{Layout, Picture, Samples, Size};
 use minilab_model::Color;
 use std::borrow::Cow;
@@ -53,6 +55,18 @@ pub(crate) fn expand(picture: &Picture) -> Cow<'_, Picture> {
             |pixel| [pixel[0], pixel[0], pixel[0], pixel[1]],
         )),
         Layout::Rgb | Layout::Rgba | Layout::Cmyk => Cow::Borrowed(picture),
+    }
+}
+
+/// Divides the colours of a row by the alpha that they were multiplied with. What is clear becomes black.
+#[cfg(any(feature = "avif", feature = "jxl"))]
+pub(crate) fn unpremultiply<S: Sample>(row: &mut [S], channels: usize) {
+    for pixel in row.chunks_exact_mut(channels) {
+        let Some((alpha, colors)) = pixel.split_last_mut() else { continue };
+        let alpha = alpha.to_u64();
+        for color in colors {
+            *color = (color.to_u64() * S::MAX + alpha / 2).checked_div(alpha).map_or(S::default(), S::from_u64);
+        }
     }
 }
 

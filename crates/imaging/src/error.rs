@@ -23,7 +23,7 @@ pub enum ImageError {
         what: String,
     },
     /// An image of a format that this build cannot decode.
-    #[error("the file is {}; this build has no decoder for it", Article(*.format))]
+    #[error("the file is {}; this build has no decoder for it{}", Article(*.format), Feature(*.format))]
     NoDecoder {
         /// The format.
         format: Format,
@@ -163,6 +163,18 @@ impl fmt::Display for Article {
     }
 }
 
+/// Shows which feature of a build has the decoder, where one has.
+struct Feature(Format);
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Format::Avif | Format::Jxl | Format::Svg => write!(f, " (the feature `{}`)", self.0),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Shows an offset when there is one.
 struct At(Option<u64>);
 
@@ -202,6 +214,7 @@ mod tests {
             "the jpeg image is damaged: the scan ends early (at byte 8,213)",
         );
         check(ImageError::no_decoder(Format::Heic), "the file is an HEIC image; this build has no decoder for it");
+        check(ImageError::no_decoder(Format::Jxl), "the file is a JXL image; this build has no decoder for it (the feature `jxl`)");
         check(
             ImageError::NotAnImage { beginning: "nothing at all".to_owned() },
             "the file is not an image: it holds nothing at all",

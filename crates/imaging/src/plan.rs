@@ -53,6 +53,10 @@ pub(crate) struct PlannedOutput {
     pub basis: Basis,
     /// The largest size on the way: intermediate results are bounded as outputs are.
     pub largest: Size,
+    /// The size at the end, as far as the plan knows: a trim can make it smaller.
+    pub size: Size,
+    /// What it can be written in; empty for fields.
+    pub formats: Vec<Format>,
     /// Whether steps are left after what is taken of the source.
     pub has_steps: bool,
     /// Bytes a pixel that its encoder takes beside what goes in.
@@ -265,7 +269,7 @@ fn planned_variant(index: usize, variant: &VariantSpec, header: &Header) -> Plan
     let basis = Basis { upright: variant.auto_orient, color: variant.color };
     let formats = candidates(header.format, header.has_alpha, variant);
     let encoder_bytes = formats.iter().map(|&format| encoder_bytes(format, variant.progressive)).max().unwrap_or(0);
-    PlannedOutput { encoder_bytes, ..planned(Target::Variant(index), &variant.steps, basis, header) }
+    PlannedOutput { encoder_bytes, formats, ..planned(Target::Variant(index), &variant.steps, basis, header) }
 }
 
 fn planned_fields(header: &Header) -> PlannedOutput {
@@ -313,6 +317,8 @@ fn planned(target: Target, steps: &[Step], basis: Basis, header: &Header) -> Pla
         is_parent: false,
         basis,
         largest,
+        size,
+        formats: Vec::new(),
         has_steps: steps_done < steps.len(),
         encoder_bytes: 0,
     }
@@ -392,7 +398,7 @@ fn channels(header: &Header) -> u64 {
 }
 
 /// Bytes that the decoder holds beside the rows that it gives out.
-fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base: Size) -> u64 {
+pub(crate) fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base: Size) -> u64 {
     let pixels = u64::from(header.width) * u64::from(header.height);
     // Some rows of pixels and of what they are made from: an MCU row of JPEG has up to 32.
     let rows = u64::from(header.width) * 32 * 8;
@@ -407,17 +413,46 @@ fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base: Size) -> 
         Format::Bmp if header.details == (Details::Bmp { runs: true }) => pixels,
         Format::Ico if header.progressive => pixels * pixel_bytes,
         Format::Bmp | Format::Ico => 0,
+        #[cfg(feature = "jxl")]
+        Format::Jxl => jxl_decoder_bytes(header),
+        #[cfg(not(feature = "jxl"))]
+        Format::Jxl => 0,
         // Decoders that give out the whole image, and hold what it is made from.
-        Format::Avif | Format::Heic | Format::Jxl => pixels * (pixel_bytes + 4) * 2,
+        Format::Avif | Format::Heic => pixels * (pixel_bytes + 4) * 2,
         // Drawn at the size of the base: the canvas, and layers up to their bound; and the document as a tree.
-        Format::Svg => base.pixels() * 4 + (base.pixels() * DRAWN_LAYERS).max(MIN_DRAWN_PIXELS) * 4 + DOCUMENT_BYTES,
+        Format::Svg => {
+            base.pixels() * 4 + (base.pixels() * DRAWN_LAYERS).max(MIN_DRAWN_PIXELS) * 4 + DOCUMENT_BYTES + PICTURES_BYTES
+        }
     };
     whole + rows
 }
 
+/// What the decoder of JPEG XL may allocate, by which it stops itself: numbers of 32 bits for each channel, as they are read, as they are
+/// filtered and as they are shown; and tables.
+#[cfg(feature = "jxl")]
+pub(crate) fn jxl_decoder_bytes(header: &Header) -> u64 {
+    let Details::Jxl { extra_channels, .. } = header.details else { return 0 };
+    u64::from(header.width) * u64::from(header.height) * (3 + u64::from(extra_channels)) * 4 * JXL_COPIES + JXL_TABLES
+}
+
+#[cfg(feature = "jxl")]
+const JXL_COPIES: u64 = 4;
+#[cfg(feature = "jxl")]
+const JXL_TABLES: u64 = 16 << 20;
+
 /// Most pixels of the layers that a drawing takes, in canvases, or this many where the canvas is small.
 pub(crate) const DRAWN_LAYERS: u64 = 12;
 pub(crate) const MIN_DRAWN_PIXELS: u64 = 16 << 20;
+
+/// Most pixels of a picture in a document when it is drawn, and of all of them together.
+pub(crate) const MAX_PICTURE_PIXELS: u64 = 4 << 20;
+pub(crate) const MAX_PICTURES_PIXELS: u64 = 8 << 20;
+
+/// Most bytes that decoding one may take. No layers exist by then.
+pub(crate) const MAX_PICTURE_WORK: u64 = MIN_DRAWN_PIXELS * 4;
+
+/// Bytes of the pictures in a document, and of one while it is drawn.
+const PICTURES_BYTES: u64 = MAX_PICTURES_PIXELS * 4 + MAX_PICTURE_PIXELS * 8;
 
 /// Bytes of a document's text and elements, as many as are allowed.
 const DOCUMENT_BYTES: u64 = 128 << 20;

@@ -3,7 +3,7 @@
 use crate::animation::{Animation, Frame};
 use crate::color::Colors;
 use crate::decode::{DecodeOptions, decode, decode_frames};
-use crate::encode::{Made, candidates, encode_variant, keeps_animation};
+use crate::encode::{Made, candidates, check_avif, encode_variant, keeps_animation};
 use crate::error::{ImageError, SIDE};
 use crate::header::{Header, read_header};
 use crate::make::{AnimationMaker, StillMaker};
@@ -102,7 +102,9 @@ pub fn inspect(source: &[u8], options: &RenderOptions<'_>) -> Result<ImageMetada
 /// upper estimate from the header alone, by which work is admitted.
 #[must_use]
 pub fn estimate(header: &Header, source_bytes: u64, variants: &[VariantSpec], limits: &Limits) -> u64 {
-    source_bytes.saturating_add(Plan::new(header, variants, true).peak_bytes(header, &limits.decode))
+    // JPEG XL's decoder takes in what it reads, twice: its boxes may lie apart.
+    let copies = if header.format == Format::Jxl { 3 } else { 1 };
+    source_bytes.saturating_mul(copies).saturating_add(Plan::new(header, variants, true).peak_bytes(header, &limits.decode))
 }
 
 /// The largest size, width and height in pixels, that a variant of an upright image of this size can have.
@@ -125,7 +127,7 @@ fn render_all(source: &[u8], variants: &[VariantSpec], options: &RenderOptions<'
     let mut warnings = Vec::new();
     let mut metadata = metadata::collect(source, &header, options.record_gps, &mut warnings);
     let profile = icc::embedded_profile(source, &header, limits.icc_bytes, &mut warnings)?;
-    metadata.icc_profile = profile.as_ref().and_then(|profile| icc::name(&profile.parsed));
+    metadata.icc_profile = profile.as_ref().filter(|_| header.has_icc_profile()).and_then(|profile| icc::name(&profile.parsed));
     let mut finisher = Finisher {
         source,
         header: &header,
@@ -234,7 +236,7 @@ impl Finisher<'_> {
         }
         let attachments = metadata::attachments(self.source, self.header, variant, &self.colors);
         let deadline = self.steps.deadline;
-        let (format, bytes) = encode_variant(made, variant, &formats, &attachments, deadline, &mut self.warnings)?;
+        let (format, bytes) = encode_variant(made, variant, &formats, &attachments, self.limits, deadline, &mut self.warnings)?;
         self.outputs[index] = Some(Output { name: variant.name.clone(), format, width: size.width, height: size.height, bytes });
         Ok(())
     }
@@ -262,6 +264,11 @@ fn check_outputs(plan: &Plan, variants: &[VariantSpec], limits: &OutputLimits) -
     for output in plan.outputs.iter().chain(&plan.animations) {
         let Target::Variant(index) = output.target else { continue };
         check_size(&variants[index], output.largest, limits)?;
+        // How much a trim leaves is not known yet.
+        let trims = variants[index].steps.iter().any(|step| matches!(step, Step::Trim(_)));
+        if output.formats == [Format::Avif] && !trims {
+            check_avif(&variants[index].name, output.size.pixels(), limits)?;
+        }
     }
     Ok(())
 }

@@ -80,7 +80,7 @@ fn change(name: &str, rounds: usize) {
 }
 
 /// A file of each kind of the formats that lie in directories and boxes.
-const MORE_FILES: [&str; 27] = [
+const MORE_FILES: [&str; 33] = [
     "tiff-lzw-predictor.tif",
     "tiff-deflate-strips.tif",
     "tiff-packbits.tif",
@@ -107,7 +107,13 @@ const MORE_FILES: [&str; 27] = [
     "avif-alpha.avif",
     "avif-grid.avif",
     "avif-orientation-5.avif",
+    "jxl-alpha.jxl",
+    "jxl-grey.jxl",
+    "jxl-lossless.jxl",
+    "jxl-lossy.jxl",
+    "jxl-rgba-16bit.jxl",
     "svg-quadrants.svg",
+    "svg-text-and-picture.svg",
 ];
 
 #[test]

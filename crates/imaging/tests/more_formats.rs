@@ -5,6 +5,8 @@ mod support;
 
 use minilab_imaging::{ImageError, RenderOptions, read_header, render};
 use minilab_model::{ColorSpace, Fit, Format, Limits};
+#[cfg(feature = "avif")]
+use minilab_model::{OutputColor, VariantSpec};
 use std::time::{Duration, Instant};
 use support::{Pixels, full, into_box, pixels, png, run, source};
 
@@ -92,6 +94,22 @@ fn avif_pictures_are_those_of_their_pngs() {
     }
 }
 
+/// The same numbers stated to be Display P3: what `profile-display-p3.png` is.
+#[cfg(feature = "avif")]
+#[test]
+fn avif_colours_that_are_stated_by_code_points_are_followed() {
+    let mut bytes = source("avif-444.avif");
+    let at = bytes.windows(4).position(|window| window == b"nclx").unwrap();
+    bytes[at + 4..at + 8].copy_from_slice(&[0, 12, 0, 13]);
+    let found = pixels(&bytes, &png(&[]));
+    assert!(found.difference(&full("profile-display-p3.png")) < 2.0);
+    // Kept, the numbers stay, and a profile says what they are.
+    let kept = VariantSpec { color: OutputColor::Keep, ..png(&[]) };
+    let output = run(&bytes, &[kept]).unwrap().outputs.remove(0);
+    assert!(pixels(&output.bytes, &png(&[])).difference(&full("profile-display-p3.png")) < 2.0);
+    assert!(read_header(&output.bytes, &Limits::default().decode).unwrap().has_icc_profile());
+}
+
 #[cfg(feature = "svg")]
 #[test]
 fn svg_is_drawn_at_the_size_that_is_wanted() {
@@ -176,7 +194,8 @@ fn what_is_not_read_says_so() {
         assert_eq!(error.to_string(), expected);
     };
     check(&source("heic-header.heic"), "the file is an HEIC image; this build has no decoder for it");
-    check(&source("jxl-header.jxl"), "the file is a JXL image; this build has no decoder for it");
+    #[cfg(not(feature = "jxl"))]
+    check(&source("jxl-header.jxl"), "the file is a JXL image; this build has no decoder for it (the feature `jxl`)");
     check(b"\x1f\x8b\x08\0\0\0\0\0", "the file is not an image: it holds gzip-compressed data, which is not unpacked here");
     check(&source("tiff-logluv.tif"), "the colour model 32845 is not supported in tiff images");
     check(&source("jpeg-12bit.jpg"), "a precision of 12 bits is not supported in jpeg images");

@@ -200,9 +200,18 @@ fn each_format_is_written_and_read_again() {
     for (name, expected) in [("webp-lossy.webp", Format::Webp), ("jpeg-grey.jpg", Format::Jpeg), ("gif-still.gif", Format::Gif)] {
         assert_eq!(run(&source(name), std::slice::from_ref(&keep)).unwrap().outputs[0].format, expected);
     }
-    let avif = VariantSpec { format: OutputFormat::Avif, ..keep };
-    let refused = run(&source("png-rgb.png"), &[avif]).unwrap_err().to_string();
-    assert!(refused.starts_with("variant `test` cannot be encoded as avif"), "{refused}");
+    let avif = VariantSpec { format: OutputFormat::Avif, quality: Some(95), ..png(&[]) };
+    #[cfg(not(feature = "avif"))]
+    {
+        let refused = run(&source("png-rgb.png"), &[avif]).unwrap_err().to_string();
+        assert!(refused.starts_with("variant `test` cannot be encoded as avif"), "{refused}");
+    }
+    #[cfg(feature = "avif")]
+    {
+        let output = run(&source("png-rgb.png"), &[avif]).unwrap().outputs.remove(0);
+        assert_eq!((output.format, minilab_imaging::sniff(&output.bytes)), (Format::Avif, Some(Format::Avif)));
+        assert!(pixels(&output.bytes, &png(&[])).difference(&reference) < 5.0);
+    }
 }
 
 /// Variants say nothing of where and with what a picture was taken.

@@ -40,6 +40,9 @@ pub struct OutputLimits {
     pub side: u32,
     /// Most pixels. Default 50 million.
     pub pixels: u64,
+    /// Most pixels of an AVIF. Its encoder takes more than a second a megapixel on one core and cannot be interrupted by the deadline.
+    /// Default 12 million.
+    pub avif_pixels: u64,
 }
 
 /// The border between the lanes.
@@ -85,7 +88,7 @@ impl Default for DecodeLimits {
 
 impl Default for OutputLimits {
     fn default() -> Self {
-        Self { side: 16_383, pixels: 50_000_000 }
+        Self { side: 16_383, pixels: 50_000_000, avif_pixels: 12_000_000 }
     }
 }
 

@@ -1,6 +1,7 @@
 //! AVIF: AV1 stills, decoded by rav1d, a tile of the grid at a time across, and turned from YCbCr into RGB row by row.
 
 use super::{DecodeOptions, Decoded, size};
+use crate::alpha::unpremultiply;
 use crate::error::ImageError;
 use crate::header::Header;
 use crate::header::avif::{Grid, Nclx, alpha_of, grid, nclx};
@@ -179,14 +180,4 @@ fn still(data: &[u8], (width, height): (u32, u32)) -> Result<Tile, ImageError> {
     let count = if picture.pixel_layout() == PixelLayout::I400 { 1 } else { 3 };
     let planes = components.into_iter().take(count).map(|component| picture.plane(component)).collect();
     Ok(Tile { picture, planes })
-}
-
-fn unpremultiply<S: Sample>(row: &mut [S], channels: usize) {
-    for pixel in row.chunks_exact_mut(channels) {
-        let Some((alpha, colors)) = pixel.split_last_mut() else { continue };
-        let alpha = alpha.to_u64();
-        for color in colors {
-            *color = (color.to_u64() * S::MAX + alpha / 2).checked_div(alpha).map_or(S::default(), S::from_u64);
-        }
-    }
 }

@@ -10,6 +10,8 @@ mod frame_tests;
 mod gif;
 mod ico;
 mod jpeg;
+#[cfg(feature = "jxl")]
+pub(crate) mod jxl;
 mod png;
 mod png_damage;
 mod png_still;
@@ -77,7 +79,11 @@ pub(crate) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
         Format::Avif => avif::decode(source, header, options),
         #[cfg(feature = "svg")]
         Format::Svg => svg::decode(source, header, options),
-        Format::Heic | Format::Jxl => Err(ImageError::no_decoder(header.format)),
+        #[cfg(feature = "jxl")]
+        Format::Jxl => jxl::decode(source, header, options),
+        Format::Heic => Err(ImageError::no_decoder(header.format)),
+        #[cfg(not(feature = "jxl"))]
+        Format::Jxl => Err(ImageError::no_decoder(header.format)),
         #[cfg(not(feature = "avif"))]
         Format::Avif => Err(ImageError::no_decoder(header.format)),
         #[cfg(not(feature = "svg"))]

@@ -19,8 +19,8 @@ use minilab_model::{ChromaSubsampling, Color, Format, OutputFormat, VariantSpec}
 use std::sync::Arc;
 
 pub(crate) use attachments::Attachments;
-pub(crate) use search::encode_variant;
 pub use search::is_written;
+pub(crate) use search::{check_avif, encode_variant};
 
 /// How a variant is written.
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,7 @@ use crate::alpha::{is_opaque, without_needless_alpha};
 use crate::animation::Animation;
 use crate::error::ImageError;
 use crate::picture::{Deadline, Layout, Picture, Samples};
-use minilab_model::{Format, OutputFormat, VariantSpec};
+use minilab_model::{Format, OutputFormat, OutputLimits, VariantSpec};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -26,16 +26,18 @@ const MAX_GRAPHIC_COLORS: usize = 256;
 /// be kept to is warned of.
 ///
 /// # Errors
-/// [`ImageError::Encode`] names every format that was tried and what went wrong; [`ImageError::Deadline`].
+/// [`ImageError::Encode`] names every format that was tried and what went wrong; [`ImageError::OutputLimitExceeded`] where nothing
+/// but AVIF can be written and there are too many pixels for it; [`ImageError::Deadline`].
 pub(crate) fn encode_variant(
     made: &Made,
     spec: &VariantSpec,
     candidates: &[Format],
     attachments: &Attachments,
+    limits: &OutputLimits,
     deadline: Deadline,
     warnings: &mut Vec<String>,
 ) -> Result<(Format, Vec<u8>), ImageError> {
-    let mut search = Search { content: Content::of(made), spec, attachments, deadline, failures: Vec::new() };
+    let mut search = Search { content: Content::of(made), spec, attachments, limits, deadline, failures: Vec::new() };
     let mut trials = search.trials(candidates, warnings)?;
     // Stable: of equals the first that is accepted.
     trials.sort_by_key(|trial| trial.bytes.len());
@@ -121,6 +123,7 @@ struct Search<'a> {
     content: Content<'a>,
     spec: &'a VariantSpec,
     attachments: &'a Attachments,
+    limits: &'a OutputLimits,
     deadline: Deadline,
     /// The formats that did not work, and why.
     failures: Vec<(Format, String)>,
@@ -172,7 +175,7 @@ impl Search<'_> {
         let better = only(&formats, |format| match format {
             Format::Gif if is_still => self.content.is_graphic() && !self.content.is_translucent(),
             Format::Gif => !self.content.is_translucent(),
-            Format::Avif => pixels <= MAX_AUTO_AVIF_PIXELS,
+            Format::Avif => pixels <= MAX_AUTO_AVIF_PIXELS.min(self.limits.avif_pixels),
             _ => true,
         });
         if better.is_empty() { formats } else { better }
@@ -181,6 +184,9 @@ impl Search<'_> {
     /// One file, or a failure that is kept in mind.
     fn attempt(&mut self, format: Format, lossless: bool, quality: u8) -> Result<Option<Trial>, ImageError> {
         self.deadline.check()?;
+        if format == Format::Avif {
+            check_avif(&self.spec.name, self.content.pixels(), self.limits)?;
+        }
         // What is left out is warned of once, for the file that is taken.
         let attachments = held(self.attachments, format, self.content.layout(), &mut Vec::new());
         let options = EncodeOptions { quality, lossless, ..EncodeOptions::of(self.spec, format, &attachments) };
@@ -259,6 +265,15 @@ impl Search<'_> {
         }
         ImageError::Encode { variant, format, detail }
     }
+}
+
+/// Refuses an AVIF that would take too long.
+pub(crate) fn check_avif(variant: &str, pixels: u64, limits: &OutputLimits) -> Result<(), ImageError> {
+    if pixels <= limits.avif_pixels {
+        return Ok(());
+    }
+    let (variant, what) = (variant.to_owned(), "pixels as AVIF, whose encoder cannot be interrupted");
+    Err(ImageError::OutputLimitExceeded { variant, what, actual: pixels, limit: limits.avif_pixels })
 }
 
 fn only(formats: &[Format], test: impl Fn(Format) -> bool) -> Vec<Format> {
@@ -356,7 +371,8 @@ mod tests {
     fn run(made: &Made, spec: &VariantSpec, formats: &[Format]) -> (Found, Vec<String>) {
         let mut warnings = Vec::new();
         let none = Attachments::default();
-        (encode_variant(made, spec, formats, &none, Deadline::default(), &mut warnings), warnings)
+        let limits = OutputLimits::default();
+        (encode_variant(made, spec, formats, &none, &limits, Deadline::default(), &mut warnings), warnings)
     }
 
     fn check_max_bytes(format: Format, output: OutputFormat) {
@@ -437,9 +453,9 @@ mod tests {
     }
 
     fn check_fitting(made: &Made, accept: &[Format], expected: &[Format]) {
-        let (spec, none) = (spec(OutputFormat::Auto), Attachments::default());
-        let deadline = Deadline::default();
-        let mut search = Search { content: Content::of(made), spec: &spec, attachments: &none, deadline, failures: Vec::new() };
+        let (spec, none, limits) = (spec(OutputFormat::Auto), Attachments::default(), OutputLimits::default());
+        let (content, deadline) = (Content::of(made), Deadline::default());
+        let mut search = Search { content, spec: &spec, attachments: &none, limits: &limits, deadline, failures: Vec::new() };
         assert_eq!(search.fitting(accept, &mut Vec::new()), expected);
     }
 
@@ -472,8 +488,22 @@ mod tests {
     fn the_deadline_is_kept_between_two_files() {
         let (none, deadline) = (Attachments::default(), Deadline(Some(Instant::now())));
         let made = Made::Still(photo(Layout::Rgb).into());
-        let found = encode_variant(&made, &spec(OutputFormat::Jpeg), &[Format::Jpeg], &none, deadline, &mut Vec::new());
+        let (spec, limits) = (spec(OutputFormat::Jpeg), OutputLimits::default());
+        let found = encode_variant(&made, &spec, &[Format::Jpeg], &none, &limits, deadline, &mut Vec::new());
         assert_eq!(found, Err(ImageError::Deadline));
+    }
+
+    #[test]
+    fn a_large_avif_is_refused_before_it_is_begun() {
+        let (none, limits) = (Attachments::default(), OutputLimits { avif_pixels: 96 * 96 - 1, ..OutputLimits::default() });
+        let made = Made::Still(photo(Layout::Rgb).into());
+        let run = |output, formats: &[Format]| {
+            encode_variant(&made, &spec(output), formats, &none, &limits, Deadline::default(), &mut Vec::new())
+        };
+        let refused = "variant `v` would have 9,216 pixels as AVIF, whose encoder cannot be interrupted; the limit is 9,215";
+        assert_eq!(run(OutputFormat::Avif, &[Format::Avif]).unwrap_err().to_string(), refused);
+        // Where another is accepted, that is taken.
+        assert_eq!(run(OutputFormat::Auto, &[Format::Avif, Format::Jpeg]).unwrap().0, Format::Jpeg);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! AVIF (the AV1 Image File Format, version 1.1): the primary picture, or a grid of pictures, and its alpha.
 
 use super::items::{Items, Property};
-use super::{Bytes, Found, IccParts};
+use super::{Bytes, Cicp, Found, IccParts};
 use crate::error::ImageError;
 use minilab_model::{ColorSpace, Format, Orientation};
 use std::ops::Range;
@@ -168,6 +168,7 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
         bit_depth: if config.bits > 8 { 16 } else { 8 },
         has_alpha: alpha_of(&items, file, primary).is_some(),
         icc: IccParts { parts: profile(&items, file, primary).into_iter().collect(), deflated: false },
+        cicp: nclx(&items, file, primary).map(|nclx| Cicp { primaries: nclx.primaries, transfer: nclx.transfer }),
         exif: exif(&items, file, primary),
         orientation: Some(orientation(items.properties(primary), file)),
         ..Found::default()

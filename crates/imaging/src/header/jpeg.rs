@@ -197,6 +197,7 @@ fn finish(mut segments: Segments, scan_offset: usize, scan_components: u8) -> Re
         progressive: frame.progressive,
         animated: false,
         icc: IccParts { parts: segments.icc.into_iter().map(|(_, range)| range).collect(), deflated: false },
+        cicp: None,
         exif: segments.exif,
         blocks: segments.blocks,
         orientation: None,

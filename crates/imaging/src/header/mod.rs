@@ -8,6 +8,8 @@ mod ico;
 #[cfg(feature = "avif")]
 pub(crate) mod items;
 mod jpeg;
+#[cfg(feature = "jxl")]
+pub(crate) mod jxl;
 mod png;
 pub(crate) mod svg;
 pub(crate) mod tiff;
@@ -43,6 +45,8 @@ pub struct Header {
     pub animated: bool,
     /// Where the ICC profile lies, its parts in order; empty when there is none.
     pub(crate) icc: IccParts,
+    /// The colours that the file states by code points. A profile says more, where there is one.
+    pub(crate) cicp: Option<Cicp>,
     /// Where the EXIF block lies: a TIFF structure, without the container's own prefix.
     pub(crate) exif: Option<Range<usize>>,
     /// What else is recorded of the file.
@@ -58,6 +62,13 @@ pub(crate) struct IccParts {
     pub parts: Vec<Range<usize>>,
     /// Whether the bytes are zlib-compressed, as PNG has it.
     pub deflated: bool,
+}
+
+/// Code points of primaries and of the transfer curve (ITU-T H.273, 8.1 and 8.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cicp {
+    pub primaries: u16,
+    pub transfer: u16,
 }
 
 /// Where a file keeps what is only recorded, and the resolution that its container states.
@@ -131,8 +142,28 @@ pub(crate) enum Details {
         /// A PNG file rather than a bitmap.
         png: bool,
     },
+    #[cfg(feature = "jxl")]
+    Jxl {
+        /// How its colours are stated.
+        colors: jxl::Colors,
+        /// What its profile is packed in.
+        profile_bytes: u64,
+        /// Channels beside the colours: alpha, and what is not shown.
+        extra_channels: u16,
+    },
     /// GIF and the formats of which nothing more needs to be known.
     Other,
+}
+
+impl Details {
+    /// Bytes that a profile takes which does not lie in the file as it is.
+    fn profile_bytes(self) -> u64 {
+        match self {
+            #[cfg(feature = "jxl")]
+            Self::Jxl { profile_bytes, .. } => profile_bytes,
+            _ => 0,
+        }
+    }
 }
 
 /// What a format's parser finds; [`read_header`] completes it.
@@ -145,6 +176,7 @@ struct Found {
     progressive: bool,
     animated: bool,
     icc: IccParts,
+    cicp: Option<Cicp>,
     exif: Option<Range<usize>>,
     blocks: Blocks,
     /// What the container itself says, where it does: an EXIF block then has no say.
@@ -164,6 +196,7 @@ impl Default for Found {
             progressive: false,
             animated: false,
             icc: IccParts::default(),
+            cicp: None,
             exif: None,
             blocks: Blocks::default(),
             orientation: None,
@@ -191,7 +224,11 @@ pub fn read_header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImageE
         #[cfg(feature = "avif")]
         Format::Avif => avif::read(bytes)?,
         Format::Svg => svg::read(bytes)?,
-        Format::Heic | Format::Jxl => return Err(ImageError::no_decoder(format)),
+        #[cfg(feature = "jxl")]
+        Format::Jxl => jxl::read(bytes)?,
+        Format::Heic => return Err(ImageError::no_decoder(format)),
+        #[cfg(not(feature = "jxl"))]
+        Format::Jxl => return Err(ImageError::no_decoder(format)),
         #[cfg(not(feature = "avif"))]
         Format::Avif => return Err(ImageError::no_decoder(format)),
     };
@@ -201,11 +238,11 @@ pub fn read_header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImageE
     }
     let pixels = u64::from(found.width) * u64::from(found.height);
     let side = u64::from(found.width.max(found.height));
-    let icc_bytes: usize = found.icc.parts.iter().map(ExactSizeIterator::len).sum();
+    let icc_bytes = found.icc.parts.iter().map(|part| part.len() as u64).sum::<u64>().max(found.details.profile_bytes());
     let exif_bytes = found.exif.as_ref().map_or(0, ExactSizeIterator::len);
     ImageError::check_limit("pixels", pixels, limits.pixels)?;
     ImageError::check_limit(SIDE, side, u64::from(limits.side))?;
-    ImageError::check_limit("bytes of colour profile", icc_bytes as u64, limits.icc_bytes as u64)?;
+    ImageError::check_limit("bytes of colour profile", icc_bytes, limits.icc_bytes as u64)?;
     ImageError::check_limit("bytes of EXIF data", exif_bytes as u64, limits.exif_bytes as u64)?;
     let in_exif = || {
         let block = found.exif.clone().and_then(|range| bytes.get(range.start..range.end.min(bytes.len())));
@@ -222,6 +259,7 @@ pub fn read_header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImageE
         progressive: found.progressive,
         animated: found.animated,
         icc: found.icc,
+        cicp: found.cicp,
         exif: found.exif,
         blocks: found.blocks,
         details: found.details,
@@ -243,6 +281,7 @@ impl Header {
             progressive: false,
             animated: false,
             icc: IccParts::default(),
+            cicp: None,
             exif: None,
             blocks: Blocks::default(),
             details: Details::Other,
@@ -254,7 +293,7 @@ impl Header {
     /// Whether an ICC profile is embedded.
     #[must_use]
     pub fn has_icc_profile(&self) -> bool {
-        !self.icc.parts.is_empty()
+        !self.icc.parts.is_empty() || self.details.profile_bytes() > 0
     }
 
     /// Whether it has no pixels of its own and is drawn at the size that is wanted.

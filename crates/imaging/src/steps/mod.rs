@@ -22,7 +22,7 @@ mod round_corners;
 pub(crate) mod saliency;
 mod sepia;
 mod sharpen;
-mod text;
+pub(crate) mod text;
 mod threshold;
 mod tint;
 mod trim;

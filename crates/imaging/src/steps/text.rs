@@ -9,7 +9,7 @@ use minilab_model::Color;
 use ttf_parser::{Face, GlyphId, OutlineBuilder, Rect};
 
 /// Open Sans; its origin and licence stand beside it.
-static FONT: &[u8] = include_bytes!("../../assets/open-sans/OpenSans-Regular.ttf");
+pub(crate) static FONT: &[u8] = include_bytes!("../../assets/open-sans/OpenSans-Regular.ttf");
 
 /// A text, laid out. Lengths are in units of the font, of which [`Text::units_per_em`] are the size of the text; y goes down.
 pub(super) struct Text {

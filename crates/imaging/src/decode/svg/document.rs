@@ -18,6 +18,16 @@ const MAX_DEPTH: u32 = 100;
 /// Most looks of style rules at elements.
 const MAX_STYLE_LOOKS: u64 = 50_000_000;
 
+/// Bytes of attributes that count as an element: paths, lists of numbers and embedded pictures are read again for each place in which
+/// they are drawn.
+const ATTRIBUTE_BYTES: usize = 1024;
+
+/// Elements that a character counts as: it becomes a part of a path.
+const CHARACTER_NODES: u64 = 2;
+
+/// Elements whose text is drawn.
+const SHOWN: [&str; 5] = ["text", "tspan", "textPath", "tref", "a"];
+
 /// Most entities that a document may declare.
 const MAX_ENTITIES: usize = 1000;
 
@@ -89,7 +99,8 @@ impl<'a, 'text> Measure<'a, 'text> {
         }
         deeper(depth, 0)?;
         self.known.insert(node.id(), None);
-        let (mut count, mut height) = (1_u64, 0);
+        let attributes: usize = node.attributes().map(|attribute| attribute.value().len()).sum();
+        let (mut count, mut height) = (1 + (attributes / ATTRIBUTE_BYTES) as u64 + characters(node) * CHARACTER_NODES, 0);
         let mut add = |(more, deep): (u64, u32)| {
             count = count.saturating_add(more);
             height = height.max(deep + 1);
@@ -126,6 +137,14 @@ impl<'a, 'text> Measure<'a, 'text> {
     fn text_of(&self, node: Node<'a, 'text>, name: &str) -> Option<&'a str> {
         node.attributes().find(|attribute| attribute.name() == name).map(|attribute| attribute.value())
     }
+}
+
+/// Characters that an element itself shows.
+fn characters(node: Node<'_, '_>) -> u64 {
+    if !SHOWN.contains(&node.tag_name().name()) {
+        return 0;
+    }
+    node.children().filter(Node::is_text).filter_map(|child| child.text()).map(|text| text.chars().count() as u64).sum()
 }
 
 fn deeper(depth: u32, height: u32) -> Result<(), ImageError> {
@@ -211,6 +230,23 @@ mod tests {
         check(&format!("<svg>{chain}</svg>"), "inside of each other");
         let rules = ".a{} ".repeat(20_000);
         check(&format!("<svg><style>{rules}</style>{}</svg>", "<g/>".repeat(5_000)), "style rules");
+    }
+
+    #[test]
+    fn text_and_long_attributes_count_as_often_as_they_are_drawn() {
+        let text = |uses: usize| {
+            let uses = "<use href='#t'/>".repeat(uses);
+            checked(&format!("<svg><text id='t'>{}</text>{uses}</svg>", "words".repeat(1000)))
+        };
+        assert_eq!(text(10), Ok(()));
+        assert!(text(30).unwrap_err().contains("elements to draw"));
+        let data = |uses: usize| {
+            let uses = "<use href='#i'/>".repeat(uses);
+            checked(&format!("<svg><image id='i' href='data:image/png;base64,{}'/>{uses}</svg>", "A".repeat(1 << 20)))
+        };
+        assert_eq!(data(100), Ok(()));
+        assert!(data(200).unwrap_err().contains("elements to draw"));
+        assert_eq!(checked(&format!("<svg><title>{}</title></svg>", "word ".repeat(100_000))), Ok(()));
     }
 
     #[test]

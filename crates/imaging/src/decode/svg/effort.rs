@@ -7,7 +7,7 @@ use crate::plan::{DRAWN_LAYERS, MIN_DRAWN_PIXELS};
 use minilab_model::Format;
 use resvg::tiny_skia::{Rect, Transform};
 use resvg::usvg::filter::{Filter, Kind};
-use resvg::usvg::{ClipPath, Group, Mask, Node, Paint, Path, Pattern, Tree};
+use resvg::usvg::{ClipPath, Group, Image, Mask, Node, Paint, Path, Pattern, Tree};
 
 /// Most pixels that are painted or looked at: some seconds of work.
 const MAX_WORK: f64 = 3e9;
@@ -50,7 +50,7 @@ impl Effort {
             match node {
                 Node::Group(group) => self.group(group, transform, layers, depth + 1)?,
                 Node::Path(path) => self.path(path, transform, layers, depth + 1)?,
-                Node::Image(_) => {}
+                Node::Image(image) => self.image(image, transform)?,
                 Node::Text(text) => self.group(text.flattened(), transform, layers, depth + 1)?,
             }
         }
@@ -112,6 +112,14 @@ impl Effort {
             self.work(area * looks)?;
         }
         self.layer(area * (filter.primitives().len() as f64 + 2.0), layers).map(|_| ())
+    }
+
+    /// A picture is unpacked each time that it is drawn.
+    fn image(&mut self, image: &Image, transform: Transform) -> Result<(), ImageError> {
+        let pixels = f64::from(image.size().width()) * f64::from(image.size().height());
+        self.work(pixels * 10.0)?;
+        let area = self.area(image.bounding_box(), transform, false);
+        self.work(area * 8.0)
     }
 
     fn path(&mut self, path: &Path, transform: Transform, layers: f64, depth: u32) -> Result<(), ImageError> {

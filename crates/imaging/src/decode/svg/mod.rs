@@ -4,15 +4,26 @@
 
 mod document;
 mod effort;
+mod pictures;
 
 use super::{DecodeOptions, Decoded};
 use crate::error::{ImageError, SIDE};
 use crate::header::{Header, svg::root, svg::stated_size};
 use crate::picture::{Layout, Size};
 use crate::sink::RowSink;
+use crate::steps::text::FONT;
 use minilab_model::Format;
+use pictures::Pictures;
 use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::{self, ImageHrefResolver, Options, Tree, roxmltree};
+use resvg::usvg::{self, FontResolver, ImageHrefResolver, Options, Tree, fontdb, roxmltree};
+use std::sync::{Arc, LazyLock};
+
+/// The one font, for text of any: what a document looks like must not depend on the machine.
+static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
+    let mut fonts = fontdb::Database::new();
+    fonts.load_font_source(fontdb::Source::Binary(Arc::new(FONT)));
+    Arc::new(fonts)
+});
 
 /// Rows handed on at a time.
 const STRIP_ROWS: usize = 16;
@@ -24,7 +35,9 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
     };
     ImageError::check_limit("pixels", base.pixels(), options.limits.pixels)?;
     ImageError::check_limit(SIDE, u64::from(base.width.max(base.height)), u64::from(options.limits.side))?;
-    let tree = tree(source)?;
+    let pictures = Pictures::new(options);
+    let tree = tree(source, &pictures)?;
+    let damage = pictures.finish()?;
     options.deadline.check()?;
     let (width, height) = (tree.size().width(), tree.size().height());
     let transform = Transform::from_scale(base.width as f32 / width, base.height as f32 / height);
@@ -42,11 +55,12 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
         strip.chunks_exact_mut(4).for_each(unpremultiply);
         sink.push(&strip)?;
     }
-    sink.finish(Ok(()), &drawn)
+    let decoded = sink.finish(Ok(()), &drawn)?;
+    Ok(Decoded { damage, ..decoded })
 }
 
 /// The document as resvg draws it.
-fn tree(source: &[u8]) -> Result<Tree, ImageError> {
+fn tree(source: &[u8], pictures: &Pictures<'_>) -> Result<Tree, ImageError> {
     let source = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
     let text = std::str::from_utf8(source)
         .map_err(|error| ImageError::corrupt_at(Format::Svg, "its text is not UTF-8", error.valid_up_to()))?;
@@ -62,7 +76,15 @@ fn tree(source: &[u8]) -> Result<Tree, ImageError> {
     let options = Options {
         default_size: default_size.unwrap_or(Options::default().default_size),
         // By default usvg reads files that a document names.
-        image_href_resolver: ImageHrefResolver { resolve_data: Box::new(|_, _, _| None), resolve_string: Box::new(|_, _| None) },
+        image_href_resolver: ImageHrefResolver {
+            resolve_data: Box::new(|_, data, _| pictures.resolve(&data)),
+            resolve_string: Box::new(|_, _| None),
+        },
+        font_resolver: FontResolver {
+            select_font: Box::new(|_, fonts| fonts.faces().next().map(|face| face.id)),
+            select_fallback: Box::new(|_, _, _| None),
+        },
+        fontdb: Arc::clone(&FONTS),
         ..Options::default()
     };
     Tree::from_xmltree(&parsed, &options).map_err(|error| match error {
