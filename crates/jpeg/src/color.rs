@@ -12,24 +12,7 @@ const CR_TO_GREEN: i32 = fixed(0.714_14);
 const HALF: i32 = 1 << 15;
 
 /// Converts a row; `rgb` is three times as long as the others, which are equally long.
-#[allow(unsafe_code)]
 pub(crate) fn ycbcr_to_rgb(luma: &[u8], blue: &[u8], red: &[u8], rgb: &mut [u8]) {
-    #[cfg(target_arch = "x86_64")]
-    if crate::processor::is_modern() {
-        // SAFETY: the processor has what the function is compiled for.
-        return unsafe { ycbcr_to_rgb_modern(luma, blue, red, rgb) };
-    }
-    convert(luma, blue, red, rgb);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn ycbcr_to_rgb_modern(luma: &[u8], blue: &[u8], red: &[u8], rgb: &mut [u8]) {
-    convert(luma, blue, red, rgb);
-}
-
-#[inline(always)]
-fn convert(luma: &[u8], blue: &[u8], red: &[u8], rgb: &mut [u8]) {
     let samples = luma.iter().zip(blue).zip(red);
     for (pixel, ((&y, &cb), &cr)) in rgb.chunks_exact_mut(3).zip(samples) {
         let y = i32::from(y);

@@ -119,27 +119,10 @@ impl Inverse {
     }
 
     fn sized<const ACROSS: usize, const DOWN: usize>() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if crate::processor::is_modern() {
-            return Self { transform: transform_modern::<ACROSS, DOWN>, fill: fill::<ACROSS, DOWN> };
-        }
         Self { transform: transform::<ACROSS, DOWN>, fill: fill::<ACROSS, DOWN> }
     }
 }
 
-/// [`transform`] for newer processors. Only [`Inverse::sized`] names it, and only where the processor is one.
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-fn transform_modern<const ACROSS: usize, const DOWN: usize>(sums: &mut Accumulators, samples: &mut [u8], stride: usize) {
-    #[target_feature(enable = "avx2")]
-    fn compiled<const ACROSS: usize, const DOWN: usize>(sums: &mut Accumulators, samples: &mut [u8], stride: usize) {
-        transform::<ACROSS, DOWN>(sums, samples, stride);
-    }
-    // SAFETY: the caller has made sure that the processor has AVX2.
-    unsafe { compiled::<ACROSS, DOWN>(sums, samples, stride) }
-}
-
-#[inline(always)]
 fn transform<const ACROSS: usize, const DOWN: usize>(sums: &mut Accumulators, samples: &mut [u8], stride: usize) {
     // The level shift; the little more makes exact halves round up, as integer arithmetic does.
     sums.0[0] += 128.0 + 1.0 / 4096.0;

@@ -30,8 +30,6 @@ mod idct;
 mod info;
 mod markers;
 mod plan;
-#[cfg(target_arch = "x86_64")]
-mod processor;
 mod scan;
 mod strip;
 

@@ -58,24 +58,7 @@ struct Place {
 }
 
 /// Reads a scan from its first MCU to its last.
-#[allow(unsafe_code)]
 pub(crate) fn walk<C: BlockCoder>(source: &ScanSource<'_>, plan: &ScanPlan, coder: &mut C) -> Result<Walked, Error> {
-    #[cfg(target_arch = "x86_64")]
-    if crate::processor::is_modern() {
-        // SAFETY: the processor has what the function is compiled for.
-        return unsafe { walk_modern(source, plan, coder) };
-    }
-    walk_mcus(source, plan, coder)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-fn walk_modern<C: BlockCoder>(source: &ScanSource<'_>, plan: &ScanPlan, coder: &mut C) -> Result<Walked, Error> {
-    walk_mcus(source, plan, coder)
-}
-
-#[inline(always)]
-fn walk_mcus<C: BlockCoder>(source: &ScanSource<'_>, plan: &ScanPlan, coder: &mut C) -> Result<Walked, Error> {
     let places = places(plan);
     let mut segments = Segments::new(source);
     let mut reader = BitReader::default();
