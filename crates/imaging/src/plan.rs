@@ -194,7 +194,7 @@ impl Plan {
         };
         let kept = first.geometry.kept;
         let to = if orientation.swaps_sides() { kept.swapped() } else { kept };
-        BandTarget { part, to, kernel: first.kernel, linear_light: first.linear_light }
+        BandTarget { part, to, kernel: first.kernel, linear_light: first.linear_light, boxed: self.shrink }
     }
 
     /// Most bytes in use at once while the plan is carried out, beside the source: an upper estimate.
