@@ -210,7 +210,8 @@ mod tests {
     fn a_part_of_the_same_size_is_copied() {
         let picture = noise(Size { width: 9, height: 700 }, Layout::Grey);
         let part = Rect { x: 2.0, y: 400.0, width: 5.0, height: 290.0 };
-        let target = BandTarget { part, to: Size { width: 5, height: 290 }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1 };
+        let target =
+            BandTarget { part, to: Size { width: 5, height: 290 }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1 };
         let copied = in_bands(&picture, target, 1);
         let (Samples::Eight(copied), Samples::Eight(all)) = (&copied.samples, &picture.samples) else { unreachable!() };
         assert_eq!(copied[..5], all[400 * 9 + 2..400 * 9 + 7]);
@@ -221,7 +222,8 @@ mod tests {
     fn few_rows_are_kept() {
         let size = Size { width: 10, height: 20_000 };
         let part = Rect { x: 0.0, y: 0.0, width: 10.0, height: 20_000.0 };
-        let target = BandTarget { part, to: Size { width: 5, height: 10_000 }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1 };
+        let target =
+            BandTarget { part, to: Size { width: 5, height: 10_000 }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1 };
         let mut bands = Bands::<u8>::new(size, Layout::Grey, &[target]);
         for _ in 0..20_000 {
             bands.push(&[9; 10]).unwrap();

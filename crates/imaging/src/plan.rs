@@ -233,6 +233,16 @@ impl Plan {
     }
 }
 
+/// What an image that is laid over others takes: bytes that stay until the work is done, and bytes while it is decoded whole, turned and
+/// converted.
+pub(crate) fn overlay_bytes(header: &Header) -> (u64, u64) {
+    let size = Size { width: header.width, height: header.height };
+    let sample_bytes = if header.bit_depth > 8 { 2 } else { 1 };
+    let pixel_bytes = channels(header) * sample_bytes;
+    let kept = size.pixels() * 4 * sample_bytes;
+    (kept, decoder_bytes(header, pixel_bytes, 1, size) + size.pixels() * pixel_bytes + kept)
+}
+
 /// Tables of decoders and encoders, colour transforms, buffers that do not grow with the image.
 const FIXED_BYTES: u64 = 8 << 20;
 

@@ -188,13 +188,11 @@ mod tests {
             let kernel = |x: f64| if x == 0.0 { 1.0 } else { 3.0 * x.sin() * (x / 3.0).sin() / (x * x) };
             let center = (f64::from(index) + 0.5) * 16.0;
             let weights = (0..count).map(|x| (f64::from(x) + 0.5 - center) / 16.0);
-            let weights: Vec<f64> =
-                weights.map(|x| if x.abs() < 3.0 { kernel(x * std::f64::consts::PI) } else { 0.0 }).collect();
+            let weights: Vec<f64> = weights.map(|x| if x.abs() < 3.0 { kernel(x * std::f64::consts::PI) } else { 0.0 }).collect();
             weights.iter().zip(&points).map(|(weight, value)| weight * value).sum::<f64>() / weights.iter().sum::<f64>()
         };
-        let error = |made: &[u16]| {
-            (4..96).map(|index| (f64::from(made[index as usize]) / 257.0 - exact(index)).abs()).fold(0.0, f64::max)
-        };
+        let error =
+            |made: &[u16]| (4..96).map(|index| (f64::from(made[index as usize]) / 257.0 - exact(index)).abs()).fold(0.0, f64::max);
         let (plain, corrected) = (error(&resized(1)), error(&resized(8)));
         assert!(corrected < plain / 3.0, "{corrected} of {plain} levels are left");
     }
