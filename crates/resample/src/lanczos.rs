@@ -51,7 +51,7 @@ fn lanczos_of_means(x: f64) -> f64 {
 fn lanczos(x: f64) -> f64 {
     let place = x.abs() * STEPS;
     let index = place as usize;
-    match (TABLE.get(index), TABLE.get(index + 1)) {
+    match (TABLE.get(index), TABLE.get(index.saturating_add(1))) {
         (Some(before), Some(after)) => before + (after - before) * place.fract(),
         _ => 0.0,
     }
