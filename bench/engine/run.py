@@ -98,6 +98,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="five files instead of eleven")
     parser.add_argument("--pin", help="one CPU for everything, by taskset; else the system decides")
     parser.add_argument("--without-ours", action="store_true")
+    parser.add_argument("--ours", help="a bench_thumbnail that is built already")
     parser.add_argument("--json", type=Path, help="default: WORK/engine/results.json")
     args = parser.parse_args()
     work = args.work.resolve()
@@ -111,7 +112,7 @@ def main():
         "sharp": ["node", str(HERE / "with_sharp.cjs")],
     }
     peers = list(engines)
-    ours = None if args.without_ours else build_ours(report.ROOT)
+    ours = None if args.without_ours else args.ours or build_ours(report.ROOT)
     if ours:
         engines["minilab"] = [ours]
 

@@ -55,6 +55,8 @@ fn variant(side: &str) -> Result<VariantSpec, Box<dyn Error>> {
 
 /// What this thread, the only one, has had of the processor: the first field of Linux's schedstat, in nanoseconds.
 fn cpu_milliseconds() -> Result<f64, Box<dyn Error>> {
+    // The kernel counts at its ticks, and when a thread gives way.
+    std::thread::yield_now();
     let text = std::fs::read_to_string("/proc/self/schedstat")?;
     let nanoseconds = text.split_whitespace().next().ok_or("/proc/self/schedstat is empty")?;
     Ok(nanoseconds.parse::<f64>()? / 1e6)
