@@ -4,9 +4,9 @@
 set -eu
 
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
-if ! command -v mogrify vipsthumbnail /usr/bin/time >/dev/null; then
-    apt-get install -y -qq imagemagick libvips-tools time >&2
-fi
+for tool in mogrify vipsthumbnail; do
+    command -v "$tool" >/dev/null || apt-get install -y -qq imagemagick libvips-tools >&2
+done
 "$here/../photos.sh" >&2
-cargo build --release --ignore-rust-version --package minilab
+(cd "$here/../.." && cargo build --release --ignore-rust-version --package minilab)
 exec python3 "$here/run.py" "$@"

@@ -3,9 +3,10 @@
 
     bench/engine/run.sh [--quick] [--sizes 128 1024] [--times 9] [--pin 0] [--without-ours]
 
-Every figure is the median of `--times` runs in one process after one to warm up, on one thread. For each
-file the engines run one after the other, and the whole pass is repeated `--passes` times; the least median
-counts, because other load on the machine only ever adds.
+Wall time is the median of `--times` runs in one process after one to warm up, on one thread; CPU time is user and system
+time of the process over the same runs, their mean. For each file the engines run one after the other, and the whole pass is
+repeated `--passes` times; the least counts, because other load on the machine only ever adds. The last job is four variants
+from one JPEG.
 """
 
 import argparse
@@ -39,6 +40,8 @@ FILES = [
     ("gnome-backgrounds/usr/share/backgrounds/gnome/pixels-l.webp", "WebP"),
 ]
 QUICK = {1, 4, 5, 7, 9}
+# Several variants of one source.
+SEVERAL = "128,512,1024,2048"
 
 
 def label(path):
@@ -56,20 +59,34 @@ def build_ours(root):
     return str(target / "release/examples/bench_thumbnail")
 
 
-def time_one(command, file, size, times, pin, env):
-    """Median milliseconds that the engine printed, or None with its complaint."""
-    command = [*pin, *command, str(file), str(size), str(times)]
+def time_one(command, file, sizes, times, pin, env):
+    """Wall and CPU milliseconds that the engine printed, or None with its complaint."""
+    command = [*pin, *command, str(file), sizes, str(times)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **env})
-        return float(done.stdout.split()[-1])
-    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
+        wall, cpu = map(float, done.stdout.split())
+        return wall, cpu
+    except (OSError, subprocess.TimeoutExpired, ValueError):
         shown = "timed out" if "done" not in locals() else (done.stderr.strip().splitlines() or ["no output"])[-1]
-        print(f"{command[len(pin)]} {file.name} {size}: {shown}", file=sys.stderr)
+        print(f"{command[len(pin)]} {file.name} {sizes}: {shown}", file=sys.stderr)
         return None
 
 
-def geometric_mean(values):
-    return math.exp(sum(map(math.log, values)) / len(values)) if values else None
+def fits(job, kind):
+    """Several variants are made of JPEG alone."""
+    return job != SEVERAL or kind in ("JPEG", "progressive")
+
+
+def ratio_of(row, name, which):
+    """How many times an engine takes what Minilab takes; 0: wall time, 1: CPU time."""
+    mine = row.get("minilab")
+    return report.ratio(row[name][which], mine[which]) if mine and row[name] else None
+
+
+def mean_ratio(rows, name, which):
+    both = [row for row in rows if row.get("minilab") and row[name]]
+    logarithms = [math.log(row[name][which] / row["minilab"][which]) for row in both]
+    return f"{math.exp(sum(logarithms) / len(logarithms)):.2f}×" if logarithms else None
 
 
 def main():
@@ -81,6 +98,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="five files instead of eleven")
     parser.add_argument("--pin", help="one CPU for everything, by taskset; else the system decides")
     parser.add_argument("--without-ours", action="store_true")
+    parser.add_argument("--ours", help="a bench_thumbnail that is built already")
     parser.add_argument("--json", type=Path, help="default: WORK/engine/results.json")
     args = parser.parse_args()
     work = args.work.resolve()
@@ -94,7 +112,7 @@ def main():
         "sharp": ["node", str(HERE / "with_sharp.cjs")],
     }
     peers = list(engines)
-    ours = None if args.without_ours else build_ours(report.ROOT)
+    ours = None if args.without_ours else args.ours or build_ours(report.ROOT)
     if ours:
         engines["minilab"] = [ours]
 
@@ -108,34 +126,35 @@ def main():
     }
     facts = report.heading(versions)
     files = [(work / "photos" / path, kind) for i, (path, kind) in enumerate(FILES) if not args.quick or i in QUICK]
+    jobs = [*map(str, args.sizes), SEVERAL]
     best = {}
     for number in range(args.passes):
-        for file, _ in files:
-            for size in args.sizes:
-                for name, command in engines.items():
-                    took = time_one(command, file, size, args.times, pin, env)
-                    key = (label(file), size, name)
+        for file, kind in files:
+            for job in jobs:
+                for name, command in engines.items() if fits(job, kind) else ():
+                    took = time_one(command, file, job, args.times, pin, env)
+                    key = (label(file), job, name)
                     if took is not None:
-                        best[key] = min(took, best.get(key, took))
+                        best[key] = tuple(map(min, took, best.get(key, took)))
         print(f"pass {number + 1} of {args.passes} done", file=sys.stderr)
 
     report.print_heading(facts)
-    print(f"Milliseconds, least of {args.passes} medians of {args.times}, one thread{f', CPU {args.pin} only' if pin else ''}.\n")
+    where = f", CPU {args.pin} only" if pin else ""
+    print(f"Milliseconds of wall time / CPU time, least of {args.passes} passes of {args.times} runs, one thread{where}. Ratios are of CPU time.\n")
     document = {**facts, "times": args.times, "passes": args.passes, "rows": []}
-    for size in args.sizes:
-        rows, ratios = [], {name: [] for name in peers}
+    for job in jobs:
+        rows = []
         for file, kind in files:
-            row = {name: best.get((label(file), size, name)) for name in engines}
-            mine = row.get("minilab")
-            for name in peers:
-                if mine and row[name]:
-                    ratios[name].append(row[name] / mine)
-            rows.append([label(file), kind, *(report.figure(row.get(n)) for n in [*peers, "minilab"]),
-                         *(report.ratio(row[n], mine) for n in peers)])  # fmt: skip
-            document["rows"].append({"file": label(file), "kind": kind, "size": size, "ms": row})
-        means = [geometric_mean(ratios[name]) for name in peers]
-        rows.append(["geometric mean", "", *[""] * (len(peers) + 1), *(f"{m:.2f}×" if m else None for m in means)])
-        head = [f"→ {size} px", "kind", *peers, "minilab", *(f"{name} ÷ minilab" for name in peers)]
+            if fits(job, kind):
+                row = {name: best.get((label(file), job, name)) for name in engines}
+                document["rows"].append({"file": label(file), "kind": kind, "job": job, "wall_and_cpu_ms": row})
+                cells = [f"{row[name][0]:,.1f} / {row[name][1]:,.1f}" if row[name] else None for name in engines]
+                rows.append([label(file), kind, *cells, *(ratio_of(row, name, 1) for name in peers)])
+        measured = [row["wall_and_cpu_ms"] for row in document["rows"] if row["job"] == job]
+        for which, what in ((1, "CPU"), (0, "wall")):
+            means = [mean_ratio(measured, name, which) for name in peers]
+            rows.append([f"geometric mean, {what}", *[""] * (len(engines) + 1), *means])
+        head = [f"→ {job} px", "kind", *engines, *(f"{name} ÷ minilab" for name in peers)]
         report.print_table(head, rows)
 
     target = args.json or work / "engine/results.json"

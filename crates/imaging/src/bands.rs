@@ -8,7 +8,7 @@ use crate::error::ImageError;
 use crate::light::Light;
 use crate::orient::Rect;
 use crate::picture::{Layout, Picture, Sample, Size};
-use crate::steps::resize::{reach, resample};
+use crate::steps::resize::{Shape, reach, resample, resample_rows};
 use minilab_model::Kernel;
 use minilab_resample::Resampler;
 
@@ -30,6 +30,8 @@ pub(crate) struct BandTarget {
     pub kernel: Kernel,
     /// Whether light is averaged rather than gamma-encoded values.
     pub linear_light: bool,
+    /// The side of the boxes that the decoded picture's pixels are the means of; 1 where they are none.
+    pub boxed: u32,
 }
 
 /// Takes the rows of a picture and makes every target from them.
@@ -94,25 +96,20 @@ impl<S: Sample> Bands<S> {
     fn make(&mut self, index: usize, stretch: Stretch) -> Result<(), ImageError> {
         let row_length = self.row_length();
         let target = &mut self.targets[index];
-        let BandTarget { part, to, kernel, linear_light } = target.wanted;
+        let BandTarget { part, to, kernel, linear_light, boxed } = target.wanted;
         let rows = (stretch.first - self.first_row) as usize..(stretch.end - self.first_row) as usize;
         let samples = &self.rows[rows.start * row_length..rows.end * row_length];
-        let band = Picture {
-            size: Size { width: self.size.width, height: stretch.end - stretch.first },
-            layout: self.layout,
-            samples: S::wrap(samples.to_vec()),
-        };
-        let from = Rect { y: stretch.top - f64::from(stretch.first), height: stretch.height, ..part };
+        let from = Size { width: self.size.width, height: stretch.end - stretch.first };
+        let part = Rect { y: stretch.top - f64::from(stretch.first), height: stretch.height, ..part };
         let size = Size { width: to.width, height: stretch.rows };
-        let light = (linear_light && self.layout != Layout::Cmyk).then(Light::of_srgb);
-        let band = match light {
-            Some(light) => light.decode(&band),
-            None => band,
-        };
-        let made = resample(&mut self.resampler, &band, from, size, kernel).map_err(ImageError::resizer)?;
-        let made = match light {
-            Some(light) => light.encode(&made, S::MAX == u64::from(u8::MAX)),
-            None => made,
+        let made = if linear_light && self.layout != Layout::Cmyk {
+            let light = Light::of_srgb();
+            let band = light.decode(&Picture { size: from, layout: self.layout, samples: S::wrap(samples.to_vec()) });
+            let made = resample(&mut self.resampler, &band, part, size, kernel).map_err(ImageError::resizer)?;
+            light.encode(&made, S::MAX == u64::from(u8::MAX))
+        } else {
+            let shape = Shape { size: from, layout: self.layout, boxed };
+            resample_rows(&mut self.resampler, samples, shape, part, size, kernel).map_err(ImageError::resizer)?
         };
         match &mut target.output {
             Some(output) => output.append(made),
@@ -204,7 +201,7 @@ mod tests {
         // Not the box: where its edge falls between two rows, rounding decides which of them it takes.
         for kernel in [Kernel::Lanczos3, Kernel::Mitchell, Kernel::Linear] {
             for (part, width, height) in [(all, 20, 500), (all, 20, 7), (part, 15, 333), (all, 122, 3002)] {
-                check(&picture, BandTarget { part, to: Size { width, height }, kernel, linear_light: false }, 16);
+                check(&picture, BandTarget { part, to: Size { width, height }, kernel, linear_light: false, boxed: 1 }, 16);
             }
         }
     }
@@ -213,7 +210,8 @@ mod tests {
     fn a_part_of_the_same_size_is_copied() {
         let picture = noise(Size { width: 9, height: 700 }, Layout::Grey);
         let part = Rect { x: 2.0, y: 400.0, width: 5.0, height: 290.0 };
-        let target = BandTarget { part, to: Size { width: 5, height: 290 }, kernel: Kernel::Lanczos3, linear_light: false };
+        let target =
+            BandTarget { part, to: Size { width: 5, height: 290 }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1 };
         let copied = in_bands(&picture, target, 1);
         let (Samples::Eight(copied), Samples::Eight(all)) = (&copied.samples, &picture.samples) else { unreachable!() };
         assert_eq!(copied[..5], all[400 * 9 + 2..400 * 9 + 7]);
@@ -224,7 +222,8 @@ mod tests {
     fn few_rows_are_kept() {
         let size = Size { width: 10, height: 20_000 };
         let part = Rect { x: 0.0, y: 0.0, width: 10.0, height: 20_000.0 };
-        let target = BandTarget { part, to: Size { width: 5, height: 10_000 }, kernel: Kernel::Lanczos3, linear_light: false };
+        let target =
+            BandTarget { part, to: Size { width: 5, height: 10_000 }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1 };
         let mut bands = Bands::<u8>::new(size, Layout::Grey, &[target]);
         for _ in 0..20_000 {
             bands.push(&[9; 10]).unwrap();
@@ -239,7 +238,7 @@ mod tests {
             let picture = noise(Size { width: 3, height }, Layout::GreyAlpha);
             let top = y * f64::from(height);
             let part = Rect { x: 0.0, y: top, width: 3.0, height: (f64::from(height) - top) * share };
-            let target = BandTarget { part, to: Size { width: 2, height: to }, kernel: Kernel::Lanczos3, linear_light: false };
+            let target = BandTarget { part, to: Size { width: 2, height: to }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1 };
             let banded = in_bands(&picture, target, at_once);
             prop_assert_eq!(banded.size, target.to);
             prop_assert_eq!(banded.to_eight_bits().len(), 2 * 2 * to as usize);

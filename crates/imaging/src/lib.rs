@@ -43,9 +43,9 @@ mod yuv;
 pub use encode::is_written;
 pub use error::ImageError;
 pub use header::{Header, read_header};
-pub use render::{Output, RenderOptions, Rendered, estimate, inspect, largest_output, render};
+pub use render::{Output, RenderOptions, Rendered, estimate, estimate_overlays, inspect, largest_output, render};
 pub use sniff::sniff;
 
 /// Part of every recipe: raised whenever the same source and rule would give other bytes, so that what was made before is
 /// known to be out of date.
-pub const ENGINE_VERSION: &str = "2";
+pub const ENGINE_VERSION: &str = "3";

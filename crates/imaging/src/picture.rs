@@ -1,6 +1,7 @@
 //! Pixels in memory.
 
 use crate::error::ImageError;
+use minilab_resample::{Resampler, Task};
 use std::time::Instant;
 
 /// The channels of a pixel, in order. Alpha is always straight (not premultiplied) in a [`Picture`].
@@ -120,6 +121,8 @@ pub(crate) trait Sample: Copy + Default + 'static {
     fn to_u64(self) -> u64;
     fn from_u64(value: u64) -> Self;
     fn wrap(samples: Vec<Self>) -> Samples;
+    /// Resamples with the function for this type.
+    fn resample(resampler: &mut Resampler, from: &[Self], to: &mut [Self], task: &Task) -> Result<(), String>;
     /// Samples stored with the high byte first, as in PNG; `scratch` is used where they must be changed.
     fn from_big_endian<'a>(bytes: &'a [u8], scratch: &'a mut Vec<Self>) -> &'a [Self];
 }
@@ -149,6 +152,10 @@ impl Sample for u8 {
         Samples::Eight(samples)
     }
 
+    fn resample(resampler: &mut Resampler, from: &[Self], to: &mut [Self], task: &Task) -> Result<(), String> {
+        resampler.eight(from, to, task)
+    }
+
     fn from_big_endian<'a>(bytes: &'a [u8], _scratch: &'a mut Vec<Self>) -> &'a [Self] {
         bytes
     }
@@ -176,6 +183,10 @@ impl Sample for u16 {
 
     fn wrap(samples: Vec<Self>) -> Samples {
         Samples::Sixteen(samples)
+    }
+
+    fn resample(resampler: &mut Resampler, from: &[Self], to: &mut [Self], task: &Task) -> Result<(), String> {
+        resampler.sixteen(from, to, task)
     }
 
     fn from_big_endian<'a>(bytes: &'a [u8], scratch: &'a mut Vec<Self>) -> &'a [Self] {

@@ -198,7 +198,7 @@ impl Plan {
         };
         let kept = first.geometry.kept;
         let to = if orientation.swaps_sides() { kept.swapped() } else { kept };
-        BandTarget { part, to, kernel: first.kernel, linear_light: first.linear_light }
+        BandTarget { part, to, kernel: first.kernel, linear_light: first.linear_light, boxed: self.shrink }
     }
 
     /// Most bytes in use at once while the plan is carried out, beside the source: an upper estimate.
@@ -235,6 +235,16 @@ impl Plan {
         let made: u64 = self.animations.iter().map(|output| output.largest.pixels() * pixel_bytes).sum();
         if self.animations.is_empty() { 0 } else { canvas * ANIMATION_CHANNELS * 4 + made }
     }
+}
+
+/// What an image that is laid over others takes: bytes that stay until the work is done, and bytes while it is decoded whole, turned and
+/// converted.
+pub(crate) fn overlay_bytes(header: &Header) -> (u64, u64) {
+    let size = Size { width: header.width, height: header.height };
+    let sample_bytes = if header.bit_depth > 8 { 2 } else { 1 };
+    let pixel_bytes = channels(header) * sample_bytes;
+    let kept = size.pixels() * 4 * sample_bytes;
+    (kept, decoder_bytes(header, pixel_bytes, 1, size) + size.pixels() * pixel_bytes + kept)
 }
 
 /// Tables of decoders and encoders, colour transforms, buffers that do not grow with the image.

@@ -9,7 +9,7 @@ use crate::header::{Header, read_header};
 use crate::make::{AnimationMaker, StillMaker};
 use crate::metadata::{self, fields, icc};
 use crate::picture::{Deadline, Picture, Size};
-use crate::plan::{Plan, PlannedOutput, Target};
+use crate::plan::{Plan, PlannedOutput, Target, overlay_bytes};
 use crate::sink::Take;
 use crate::steps::{self, StepContext, StepError};
 use minilab_model::{Format, ImageMetadata, Limits, ObjectRef, OutputLimits, PixelField, Step, VariantSpec};
@@ -105,6 +105,23 @@ pub fn estimate(header: &Header, source_bytes: u64, variants: &[VariantSpec], li
     // JPEG XL's decoder takes in what it reads, twice: its boxes may lie apart.
     let copies = if header.format == Format::Jxl { 3 } else { 1 };
     source_bytes.saturating_mul(copies).saturating_add(Plan::new(header, variants, true).peak_bytes(header, &limits.decode))
+}
+
+/// What the images that are laid over others add to [`estimate`]: their files, their pixels, which stay until all variants are made,
+/// and what decoding the largest takes. What is refused for its size or its header adds its file alone.
+#[must_use]
+pub fn estimate_overlays<'a>(files: impl IntoIterator<Item = &'a [u8]>, limits: &Limits) -> u64 {
+    let (mut kept, mut most) = (0_u64, 0_u64);
+    for file in files {
+        kept = kept.saturating_add(file.len() as u64);
+        let Ok(header) = read_header(file, &limits.decode) else { continue };
+        if u64::from(header.width) * u64::from(header.height) <= MAX_OVERLAY_PIXELS {
+            let (pixels, work) = overlay_bytes(&header);
+            kept = kept.saturating_add(pixels);
+            most = most.max(work);
+        }
+    }
+    kept.saturating_add(most)
 }
 
 /// The largest size, width and height in pixels, that a variant of an upright image of this size can have.

@@ -3,7 +3,7 @@
 
 mod support;
 
-use minilab_imaging::{ImageError, RenderOptions, estimate, inspect, read_header};
+use minilab_imaging::{ImageError, RenderOptions, estimate, estimate_overlays, inspect, read_header};
 use minilab_model::{ColorSpace, DecodeLimits, FailureKind, Format, ImageMetadata, Limits};
 use serde_json::json;
 use support::source;
@@ -155,6 +155,22 @@ fn a_larger_header_is_estimated_higher() {
     let rows = estimate(&large, 1000, &[], &Limits::default());
     large.progressive = true;
     assert!(estimate(&large, 1000, &[], &Limits::default()) > rows + 250_000_000);
+}
+
+#[test]
+fn what_is_laid_over_is_estimated_too() {
+    let limits = Limits::default();
+    let file = source("png-rgb.png");
+    let header = read_header(&file, &limits.decode).unwrap();
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    let one = estimate_overlays([&file[..]], &limits);
+    assert!(one >= file.len() as u64 + pixels * 4, "{one} bytes");
+    // Each stays, one at a time is decoded.
+    let two = estimate_overlays([&file[..], &file], &limits);
+    assert!(two > one && two < one * 2, "{one} and {two} bytes");
+    // What the engine will refuse takes no more than its file.
+    assert_eq!(estimate_overlays([&b"no image"[..]], &limits), 8);
+    assert_eq!(estimate_overlays([], &limits), 0);
 }
 
 #[test]

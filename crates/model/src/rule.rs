@@ -162,7 +162,8 @@ impl Rule {
     }
 
     /// Hash of the source's ETag, the rule's name, variants and tags, and the engine's version, 32 hex digits. Equal hashes mean equal
-    /// output, so what is current need not be made again.
+    /// output, so what is current need not be made again. One thing is not in it: the content of an image that a watermark names by its key.
+    /// Under a new key it is another recipe; where it is replaced under its own, what exists stays as it is.
     #[must_use]
     pub fn recipe(&self, source_etag: &str, engine_version: &str) -> String {
         let variants = serde_json::to_vec(&self.variants).unwrap_or_default();

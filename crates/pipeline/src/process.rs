@@ -85,7 +85,11 @@ pub(crate) async fn process<S: ObjectStore, R: Renderer>(
         return Err(refused(error.into(), None));
     }
     let variants = rendered_specs(rule);
-    let estimate = |header: &Header| minilab_imaging::estimate(header, info.size_bytes, &variants, limits);
+    // What is laid over has to be known for the estimate; rules name few such files, and small ones.
+    let overlays = times.time(Stage::Read, overlays(store, &variants)).await?;
+    let overlay_bytes = minilab_imaging::estimate_overlays(overlays.values().map(Vec::as_slice), limits);
+    let estimate =
+        |header: &Header| minilab_imaging::estimate(header, info.size_bytes, &variants, limits).saturating_add(overlay_bytes);
     let mut header = match minilab_imaging::read_header(&head, &limits.decode) {
         Ok(header) => Some(header),
         // The header goes on past what was read. The rest is fetched first; its size is all that is known.
@@ -115,7 +119,6 @@ pub(crate) async fn process<S: ObjectStore, R: Renderer>(
         true => Some(times.time(Stage::Read, hash(bytes.clone())).await),
         false => None,
     };
-    let overlays = times.time(Stage::Read, overlays(store, &variants)).await?;
     let work = RenderWork {
         variants,
         limits: *limits,

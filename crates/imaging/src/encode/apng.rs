@@ -43,6 +43,7 @@ pub(super) fn encode(animation: &Animation, options: &EncodeOptions<'_>) -> Resu
     let can_be_clear = palette.as_ref().map_or(!opaque, |palette| palette.clear().is_some());
     let mut shown: Option<Vec<Pixel>> = None;
     for frame in frames {
+        options.check_deadline()?;
         let current = pixels(&frame.picture);
         let changed = |place: usize| shown.as_ref().is_none_or(|shown| shown[place] != current[place]);
         // The first frame is the image that is shown by readers that know no animation: it has to be whole.

@@ -45,7 +45,7 @@ pub(super) fn encode_animation(animation: &Animation, options: &EncodeOptions<'_
     if frames.iter().any(|frame| frame.picture.size != size) {
         return Err("its frames differ in size".to_owned());
     }
-    let common = common_palette(frames, options);
+    let common = common_palette(frames, options)?;
     let mut file = start(size, &common)?;
     match animation.plays {
         None => file.set_repeat(Repeat::Infinite),
@@ -57,6 +57,7 @@ pub(super) fn encode_animation(animation: &Animation, options: &EncodeOptions<'_
     let mut canvas = vec![[0; 4]; size.pixels() as usize];
     let mut current = one_bit(&first.picture);
     for (index, frame) in frames.iter().enumerate() {
+        options.check_deadline()?;
         let next = frames.get(index + 1).map(|next| one_bit(&next.picture));
         let delay = clock.ticks(frame.delay);
         let written = difference(&mut canvas, &current, next.as_deref(), size, &common, options);
@@ -102,16 +103,17 @@ fn difference(
 }
 
 /// A palette for all frames.
-fn common_palette(frames: &[Frame], options: &EncodeOptions<'_>) -> Palette {
+fn common_palette(frames: &[Frame], options: &EncodeOptions<'_>) -> Result<Palette, String> {
     let mut histogram = Histogram::default();
     for frame in frames {
+        options.check_deadline()?;
         histogram.add(&one_bit(&frame.picture));
     }
     if frames.len() > 1 {
         // What stays is clear.
         histogram.add(&[[0; 4]]);
     }
-    Palette::new(&histogram, colors(options))
+    Ok(Palette::new(&histogram, colors(options)))
 }
 
 /// A palette for a frame of its own, where that is much better than the common one.

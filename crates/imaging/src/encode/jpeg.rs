@@ -3,7 +3,7 @@
 use super::EncodeOptions;
 use super::attachments::{EXIF_PREFIX, XMP_PREFIX};
 use crate::picture::{Layout, Picture};
-use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, EncodingError, SamplingFactor};
+use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, EncodingError, QuantizationTableType, SamplingFactor};
 use minilab_model::ChromaSubsampling;
 
 /// From this quality on, chroma is kept at full size, as sharp and mozjpeg do.
@@ -13,6 +13,12 @@ const FULL_CHROMA_QUALITY: u8 = 90;
 /// (five photographs, quality 50 to 90). The encoder does not gather ends of blocks into runs, so every further scan
 /// costs: its default, four, makes files 3 to 9% larger than baseline.
 const PROGRESSIVE_SCANS: u8 = 2;
+
+/// Of the quantisation tables that are in use, those of Klein, Silverstein and Carney (*Relevance of human vision to JPEG-DCT compression*,
+/// 1992), the same for luma and chroma. At equal bytes of JPEG's own example (T.81, annex K) at quality 80 they score 4.3 points of SSIMULACRA
+/// 2 more at 128 pixels, 1.4 at 512 and 1.5 at 1024 (five photographs); at quality 50 it is 8 and 3, at 90 3 and 1. Files of one
+/// quality are a little smaller.
+const TABLES: QuantizationTableType = QuantizationTableType::KleinSilversteinCarney;
 
 /// A flat picture as a file. Grey stays grey.
 pub(super) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
@@ -28,6 +34,7 @@ pub(super) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<V
     // About what photographs take; the vector grows if need be.
     let mut output = Vec::with_capacity(samples.len() / 8 + 1024);
     let mut encoder = Encoder::new(&mut output, quality);
+    encoder.set_quantization_tables(TABLES, TABLES);
     encoder.set_sampling_factor(sampling(options.chroma, quality));
     // The default takes one pixel of four, which makes coloured edges jump. The mean costs a tenth more time.
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);

@@ -14,7 +14,7 @@ mod webp;
 
 use crate::alpha::{flattened, without_needless_alpha};
 use crate::animation::Animation;
-use crate::picture::Picture;
+use crate::picture::{Deadline, Picture};
 use minilab_model::{ChromaSubsampling, Color, Format, OutputFormat, VariantSpec};
 use std::sync::Arc;
 
@@ -41,6 +41,8 @@ pub(crate) struct EncodeOptions<'a> {
     pub background: Color,
     /// What is written beside the pixels.
     pub attachments: &'a Attachments,
+    /// When an animation is given up, looked at between frames. Never by default.
+    pub deadline: Deadline,
 }
 
 impl<'a> EncodeOptions<'a> {
@@ -55,7 +57,13 @@ impl<'a> EncodeOptions<'a> {
             progressive: spec.progressive,
             background: spec.background,
             attachments,
+            deadline: Deadline::default(),
         }
+    }
+
+    /// Ends an animation whose time is up. Who asked for it looks at the deadline too, and says so.
+    fn check_deadline(&self) -> Result<(), String> {
+        self.deadline.check().map_err(|error| error.to_string())
     }
 }
 

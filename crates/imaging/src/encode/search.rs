@@ -189,7 +189,8 @@ impl Search<'_> {
         }
         // What is left out is warned of once, for the file that is taken.
         let attachments = held(self.attachments, format, self.content.layout(), &mut Vec::new());
-        let options = EncodeOptions { quality, lossless, ..EncodeOptions::of(self.spec, format, &attachments) };
+        let deadline = self.deadline;
+        let options = EncodeOptions { quality, lossless, deadline, ..EncodeOptions::of(self.spec, format, &attachments) };
         let encoded = match &self.content {
             Content::Still(picture) => encode(picture, &options),
             Content::Animation(animation) => encode_animation(animation, &options),
@@ -197,6 +198,8 @@ impl Search<'_> {
         match encoded {
             Ok(bytes) => Ok(Some(Trial { format, lossless, quality, bytes })),
             Err(detail) => {
+                // An animation whose time is up is no failure of the format.
+                self.deadline.check()?;
                 self.failures.push((format, detail));
                 Ok(None)
             }
@@ -481,6 +484,23 @@ mod tests {
         if !is_written(Format::Avif) {
             let message = run(&made, &spec(OutputFormat::Avif), &[Format::Avif]).0.unwrap_err().to_string();
             assert!(message.contains("cannot be encoded as avif: this engine is built without AVIF"), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_deadline_is_kept_between_two_frames() {
+        let none = Attachments::default();
+        let frame = |value: u8| Frame {
+            picture: drawn(Layout::Rgba, |x, y| vec![x as u8, y as u8, value, 255]),
+            delay: Duration::from_millis(40),
+        };
+        let animation = Animation { frames: (0..3).map(frame).collect(), plays: None };
+        for format in [Format::Gif, Format::Webp, Format::Png] {
+            let spec = spec(OutputFormat::Keep);
+            let options = EncodeOptions::of(&spec, format, &none);
+            assert!(encode_animation(&animation, &options).is_ok(), "{format}");
+            let past = EncodeOptions { deadline: Deadline(Some(Instant::now())), ..options };
+            assert!(encode_animation(&animation, &past).is_err(), "{format}");
         }
     }
 

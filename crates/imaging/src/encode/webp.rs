@@ -24,6 +24,7 @@ pub(super) fn encode_animation(animation: &Animation, options: &EncodeOptions<'_
     let size = (first.picture.size.width, first.picture.size.height);
     let mut encoder = AnimationEncoder::new(size, animation.plays, webp_options(options)).map_err(text)?;
     for frame in &animation.frames {
+        options.check_deadline()?;
         let (picture, has_alpha) = expanded(&frame.picture)?;
         let samples = picture.to_eight_bits();
         let image = Image { width: picture.size.width, height: picture.size.height, has_alpha, samples: &samples };

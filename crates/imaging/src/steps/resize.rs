@@ -24,7 +24,7 @@ use crate::alpha::pad;
 use crate::error::ImageError;
 use crate::light::Light;
 use crate::orient::Rect;
-use crate::picture::{Picture, Samples, Size};
+use crate::picture::{Layout, Picture, Sample, Samples, Size};
 use crate::plan::kept_part;
 use minilab_model::{Fit, Kernel, Resize};
 use minilab_resample::{Filter, Resampler, Task};
@@ -152,7 +152,8 @@ pub(crate) fn reach(kernel: Kernel, scale: f64) -> f64 {
         Kernel::Linear => 1.0,
         Kernel::Box | Kernel::Nearest => 0.5,
     };
-    support * scale.max(1.0) + 1.0
+    // One more for rounding, and one for what makes good the blur of boxes.
+    support * scale.max(1.0) + 2.0
 }
 
 /// The resampler's name for a kernel.
@@ -178,12 +179,40 @@ pub(crate) fn resample(
     to: Size,
     kernel: Kernel,
 ) -> Result<Picture, String> {
-    let whole = Rect { x: 0.0, y: 0.0, width: f64::from(picture.size.width), height: f64::from(picture.size.height) };
-    if part == whole && to == picture.size {
-        return Ok(picture.clone());
+    let shape = Shape { size: picture.size, layout: picture.layout, boxed: 1 };
+    match &picture.samples {
+        Samples::Eight(samples) => resample_rows(resampler, samples, shape, part, to, kernel),
+        Samples::Sixteen(samples) => resample_rows(resampler, samples, shape, part, to, kernel),
+    }
+}
+
+/// What the samples of a picture mean.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    pub size: Size,
+    pub layout: Layout,
+    /// The side of the boxes that its pixels are the means of; 1 where they are none.
+    pub boxed: u32,
+}
+
+/// [`resample`] for rows that stand anywhere.
+///
+/// # Errors
+/// As [`resample`].
+pub(crate) fn resample_rows<S: Sample>(
+    resampler: &mut Resampler,
+    samples: &[S],
+    shape: Shape,
+    part: Rect,
+    to: Size,
+    kernel: Kernel,
+) -> Result<Picture, String> {
+    let Shape { size: from, layout, boxed } = shape;
+    let whole = Rect { x: 0.0, y: 0.0, width: f64::from(from.width), height: f64::from(from.height) };
+    if part == whole && to == from {
+        return Ok(Picture { size: to, layout, samples: S::wrap(samples.to_vec()) });
     }
     let part = clamped(part, whole);
-    let (layout, from) = (picture.layout, picture.size);
     let task = Task {
         from: (from.width, from.height),
         part: (part.x, part.y, part.width, part.height),
@@ -191,21 +220,11 @@ pub(crate) fn resample(
         channels: layout.channels(),
         has_alpha: layout.has_alpha(),
         filter: filter(kernel),
+        boxed,
     };
-    let length = to.pixels() as usize * layout.channels();
-    let samples = match &picture.samples {
-        Samples::Eight(samples) => {
-            let mut output = vec![0; length];
-            resampler.eight(samples, &mut output, &task)?;
-            Samples::Eight(output)
-        }
-        Samples::Sixteen(samples) => {
-            let mut output = vec![0; length];
-            resampler.sixteen(samples, &mut output, &task)?;
-            Samples::Sixteen(output)
-        }
-    };
-    Ok(Picture { size: to, layout, samples })
+    let mut output = vec![S::default(); to.pixels() as usize * layout.channels()];
+    S::resample(resampler, samples, &mut output, &task)?;
+    Ok(Picture { size: to, layout, samples: S::wrap(output) })
 }
 
 /// Resizes every frame; what depends on pixels is decided by the first.

@@ -8,12 +8,12 @@ use super::summary::{Fate, Summary};
 use crate::error_chain::one_line;
 use crate::progress::{Progress, Unit, human_bytes};
 use anyhow::{Context, bail};
-use minilab_imaging::{RenderOptions, Rendered, estimate, read_header, sniff};
+use minilab_imaging::{RenderOptions, Rendered, estimate, estimate_overlays, read_header, sniff};
 use minilab_model::{Format, Limits, ObjectKey, ObjectRef, Rule, VariantSpec};
 use minilab_pipeline::store::name_variants;
 use minilab_pipeline::{SourceInfo, VariantBody};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -135,7 +135,9 @@ impl Batch {
         let variants: Vec<VariantSpec> = rule.variants.iter().filter(|variant| !variant.is_copy()).cloned().collect();
         let header = read_header(bytes, &self.limits.decode);
         let estimated_bytes = header.as_ref().map_or(0, |header| estimate(header, bytes.len() as u64, &variants, &self.limits));
-        let _share = self.budget.take(estimated_bytes);
+        let laid_over: BTreeSet<_> = variants.iter().flat_map(VariantSpec::overlays).collect();
+        let laid_over = laid_over.into_iter().filter_map(|overlay| self.overlays.get(overlay)).map(Vec::as_slice);
+        let _share = self.budget.take(estimated_bytes + estimate_overlays(laid_over, &self.limits));
         let options = RenderOptions {
             record_gps: rule.record_gps,
             describe: &[],
