@@ -1,0 +1,28 @@
+"""A function in plain Python, to test the test harness with: of a batch of messages it fails those that say `bad`."""
+
+import json
+import os
+import urllib.request
+
+API = os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation"
+
+
+def main():
+    while True:
+        with urllib.request.urlopen(f"{API}/next", timeout=300) as answer:
+            call = answer.headers["lambda-runtime-aws-request-id"]
+            event = json.load(answer)
+        if event.get("crash"):
+            path, result = "error", {"errorType": "Asked", "errorMessage": "asked to"}
+        elif "rawPath" in event:
+            body = event["rawPath"] + "?" + event["rawQueryString"]
+            answer = {"statusCode": 203, "headers": {"location": "x"}, "body": body, "isBase64Encoded": False, "cookies": []}
+            path, result = "response", answer
+        else:
+            bad = [record["messageId"] for record in event.get("Records", []) if "bad" in record["body"]]
+            path, result = "response", {"batchItemFailures": [{"itemIdentifier": name} for name in bad]}
+        urllib.request.urlopen(f"{API}/{call}/{path}", json.dumps(result).encode()).close()
+
+
+if __name__ == "__main__":
+    main()
