@@ -13,39 +13,18 @@ from botocore.config import Config
 from event_sources import QueueMapping, Sequencers, StreamMapping
 from lambda_emulator import LambdaEmulator
 from processes import Child, clean_environment
+from shapes import KEYS, limits, make_table
 from waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
-KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
 
 # Deliveries before SQS gives a message up, and seconds until one that failed is delivered again: short, so that tests
 # see the end of it. On AWS they are 5, and six times the function's time limit.
 DELIVERIES = 3
 VISIBILITY_SECONDS = 4
 TIMEOUT_SECONDS = 60
-
-# As `Limits::default()`, but for the number of attempts.
-LIMITS = {
-    "decode": {
-        "pixels": 100_000_000,
-        "side": 30_000,
-        "source_bytes": 100_000_000,
-        "icc_bytes": 4 << 20,
-        "exif_bytes": 1 << 20,
-        "frames": 100,
-        "wall_time": {"secs": 20, "nanos": 0},
-    },
-    "output": {"side": 16_383, "pixels": 50_000_000},
-    "delivery": {
-        "attempts": DELIVERIES,
-        "lease": {"secs": 60, "nanos": 0},
-        "heartbeat": {"secs": 15, "nanos": 0},
-        "dead_letter_retention": {"secs": 14 * 24 * 3600, "nanos": 0},
-    },
-    "lanes": {"small_bytes": 64 << 20},
-}
 
 # Like the default tiers, with bounds that small test images can pass.
 TIERS = [
@@ -159,7 +138,7 @@ class Stack:
         self.bundle = {
             "notifications": [],
             **tomllib.loads(filled),
-            "limits": LIMITS,
+            "limits": limits(attempts=DELIVERIES),
             "aws": {"name": self.name, "table": self.table, "tiers": tiers, **(aws or {})},
         }
         self.bundle_path = directory / "minilab.json"
@@ -178,7 +157,7 @@ class Stack:
         self.topic, self.told = self._topic("outcomes")
         self.digest_topic, self.digests = self._topic("digest")
         self.table = f"{self.name}-ImageMetadata"
-        self.stream = self._make_table()
+        self.stream = make_table(self.aws.dynamodb, self.table)
         self.notify_of_uploads(self.source)
 
     def _topic(self, name):
@@ -187,24 +166,6 @@ class Stack:
         queue = Queue(self.aws.sqs, f"{self.name}-{name}-subscriber")
         self.aws.sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue.arn)
         return arn, queue
-
-    def _make_table(self):
-        """Names as in crates/aws/src/table.rs. Returns the ARN of the stream."""
-        strings = ["ImageId", "Collection", "SizeKey", "ObjectKey", "CreatedKey"]
-
-        def index(name, sort_key):
-            keys = [{"AttributeName": "Collection", "KeyType": "HASH"}, {"AttributeName": sort_key, "KeyType": "RANGE"}]
-            return {"IndexName": name, "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}
-
-        made = self.aws.dynamodb.create_table(
-            TableName=self.table,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in strings],
-            KeySchema=[{"AttributeName": "ImageId", "KeyType": "HASH"}],
-            GlobalSecondaryIndexes=[index("by-size", "SizeKey"), index("by-key", "ObjectKey"), index("by-time", "CreatedKey")],
-            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
-        )
-        return made["TableDescription"]["LatestStreamArn"]
 
     def notify_of_uploads(self, bucket, prefix="input/"):
         """S3 → the ingest queue, by the bucket's own notification configuration."""
