@@ -46,10 +46,6 @@ key = "output/{{stem}}_thumbnail.{{ext}}"
 steps = [{{ resize = {{ width = 128, height = 128, fit = "inside" }} }}]
 format = "jpeg"
 quality = 80
-
-[[notifications]]
-on = ["image.processed", "image.failed", "image.removed"]
-sns = {{ topic_arn = "{topic}" }}
 """
 
 
@@ -122,24 +118,24 @@ class Queue:
 
 
 class Stack:
-    """One deployment. `rules` is TOML as in `minilab.toml`, with {source}, {prints} and {topic} to be filled in."""
+    """One deployment. `rules` is TOML as in `minilab.toml`, with {source} and {prints} to be filled in."""
 
-    def __init__(self, moto_url, directory, rules=RULES, tiers=TIERS, binary=None, workers=1, aws=None):
+    def __init__(self, moto_url, directory, rules=RULES, tiers=TIERS, workers=1, digests=False):
         self.moto_url, self.directory = moto_url, directory
-        self.binary = binary or bootstrap()
+        self.binary = bootstrap()
         self.aws = clients(moto_url)
         self.name = f"stack-{uuid.uuid4().hex[:8]}"
         self.source, self.prints = f"{self.name}-photos", f"{self.name}-prints"
-        self.tiers, self.workers = tiers, workers
+        self.tiers, self.workers, self.digests_wanted = tiers, workers, digests
         self.children, self.mappings = [], []
         self.sequencers = Sequencers()
         self._resources()
-        filled = rules.format(source=self.source, prints=self.prints, topic=self.topic)
+        filled = rules.format(source=self.source, prints=self.prints)
         self.bundle = {
             "notifications": [],
             **tomllib.loads(filled),
             "limits": limits(attempts=DELIVERIES),
-            "aws": {"name": self.name, "table": self.table, "tiers": tiers, **(aws or {})},
+            "aws": {"name": self.name, "table": self.table, "tiers": tiers},
         }
         self.bundle_path = directory / "minilab.json"
         self.bundle_path.write_text(json.dumps(self.bundle))
@@ -184,18 +180,19 @@ class Stack:
         several = len(self.tiers) > 1
         names = ["api", "notify", *(["router"] if several else []), *(f"process-{tier['name']}" for tier in self.tiers)]
         self.emulator = LambdaEmulator(self.directory / "lambda", dict.fromkeys(names, TIMEOUT_SECONDS))
-        common = {"MINILAB_TIER_QUEUE_URLS": " ".join(self.tier_queues[tier["name"]].url for tier in self.tiers)}
+        digest = {"MINILAB_DIGEST_TOPIC_ARN": self.digest_topic, "MINILAB_DIGEST_QUEUE_URL": self.digest_queue.url}
+        digest = digest if self.digests_wanted else {}
+        tiers = {"MINILAB_TIER_QUEUE_URLS": " ".join(self.tier_queues[tier["name"]].url for tier in self.tiers)}
         if several:
-            self._start_function("router", 256, **common)
+            self._start_function("router", 256, MINILAB_DEAD_LETTER_QUEUE_URL=self.ingest.dead.url, **tiers)
             self._map_queue(self.ingest, "router", 10)
         for tier in self.tiers:
             queue = self.tier_queues[tier["name"]]
             name, batch = f"process-{tier['name']}", tier.get("batch", 1)
             own = {"MINILAB_TIER": tier["name"], "MINILAB_DEAD_LETTER_QUEUE_URL": queue.dead.url}
-            self._start_function(name, tier["memory_mb"], self.workers, **own, **common)
+            self._start_function(name, tier["memory_mb"], self.workers, **own, **tiers, **digest)
             self._map_queue(queue if several else self.ingest, name, batch, self.workers)
         self._start_function("api", 256)
-        digest = {"MINILAB_DIGEST_TOPIC_ARN": self.digest_topic, "MINILAB_DIGEST_QUEUE_URL": self.digest_queue.url}
         self._start_function("notify", 256, **digest)
         self.mappings.append(StreamMapping(self.aws.dynamodbstreams, self.stream, "notify", self.emulator.invoke))
         for name in names:

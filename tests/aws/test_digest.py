@@ -5,16 +5,6 @@ import json
 import photos
 from waiting import until
 
-RULES = """
-[[rules]]
-name = "thumbnail"
-bucket = "{source}"
-prefix = "input/"
-
-[[notifications]]
-on = ["image.processed", "image.failed"]
-email = {{ to = ["photos@example.com"], digest_minutes = 15 }}
-"""
 # What EventBridge Scheduler's rules send when a clock rings.
 TICK = {
     "version": "0",
@@ -30,7 +20,7 @@ TICK = {
 
 
 def test_a_digest_tells_of_everything_once(deploy):
-    stack = deploy(rules=RULES, aws={"emails": ["photos@example.com"]})
+    stack = deploy(digests=True)
     for number in range(12):
         stack.put(f"input/{number}.jpg", photos.jpeg())
     stack.put("input/broken.jpg", photos.truncated_jpeg())

@@ -5,6 +5,7 @@ import uuid
 
 import photos
 import pytest
+from waiting import until
 
 
 def s3_event(stack, key, body, name="ObjectCreated:Put"):
@@ -87,6 +88,20 @@ def test_events_of_eventbridge_and_sns_by_way_of_the_queue(quiet):
     quiet.ingest.send(envelope)
     quiet.processed("input/a%20b%2Bc.jpg")
     quiet.processed("input/d.jpg")
+
+
+def test_a_trace_leads_from_the_queue_to_the_topic(quiet):
+    body = photos.jpeg()
+    quiet.put("input/a.jpg", body)
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"
+    quiet.aws.sqs.send_message(
+        QueueUrl=quiet.ingest.url,
+        MessageBody=json.dumps(s3_event(quiet, "input/a.jpg", body)),
+        MessageSystemAttributes={"AWSTraceHeader": {"DataType": "String", "StringValue": trace}},
+    )
+    (message,) = until(quiet.messages, "the message on the topic")
+    assert message["MessageAttributes"]["trace"]["Value"] == trace
+    assert any("1-5759e988-bd862e3fe1be46a994272793" in json.dumps(line) for line in quiet.log_lines("process"))
 
 
 def test_an_object_with_provenance_starts_nothing(stack):

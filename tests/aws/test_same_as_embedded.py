@@ -100,7 +100,7 @@ def both(tmp_path_factory, moto):
     directory = tmp_path_factory.mktemp("server")
     buckets = f'[server]\nbuckets = ["{stack.source}", "{stack.prints}"]\n'
     config = directory / "minilab.toml"
-    config.write_text(buckets + RULES.format(source=stack.source, prints=stack.prints, topic=stack.topic))
+    config.write_text(buckets + RULES.format(source=stack.source, prints=stack.prints))
     server = Server(directory, config).start()
     play(server.s3(), stack.source)
     play(stack.aws.s3, stack.source)

@@ -98,12 +98,3 @@ def test_a_removal_takes_the_variants_and_the_record_along(stack):
     assert ["processed", "removed"] == [message["type"].rsplit(".", 1)[-1] for message in told]
     assert stack.statistics()["count"] == 0
 
-
-def test_a_trace_leads_from_the_queue_to_the_topic(stack):
-    """An upload's request cannot carry a trace, but a message of one's own on the ingest queue can."""
-    stack.put("elsewhere/a.jpg", photos.jpeg())
-    etag = stack.aws.s3.head_object(Bucket=stack.source, Key="elsewhere/a.jpg")["ETag"].strip('"')
-    stack.put("input/a.jpg", photos.jpeg())
-    stack.processed("input/a.jpg")
-    lines = [line for line in stack.log_lines("process") if "input/a.jpg" in json.dumps(line)]
-    assert lines and etag, stack.logs()
