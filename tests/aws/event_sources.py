@@ -10,6 +10,7 @@ import json
 import threading
 import time
 import traceback
+from contextlib import ExitStack, contextmanager
 
 # moto's S3 events carry no sequencer, and those it sends by way of EventBridge all the same one. The real one grows with
 # each write of a key, so each arrival gets a larger one here; the same message keeps it when it comes again.
@@ -58,17 +59,29 @@ class Mapping:
     def __init__(self, threads=1):
         self.closing = threading.Event()
         self.error = None
-        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+        self.gates = [threading.Lock() for _ in range(threads)]
+        self.threads = [threading.Thread(target=self._run, args=(gate,), daemon=True) for gate in self.gates]
         for thread in self.threads:
             thread.start()
 
-    def _run(self):
+    def _run(self, gate):
         try:
             while not self.closing.is_set():
-                self.step()
+                with gate:
+                    self.step()
+                # Leaves the gate to whoever waits for it.
+                time.sleep(0.001)
         except Exception:
             if not self.closing.is_set():
                 self.error = traceback.format_exc()
+
+    @contextmanager
+    def held(self):
+        """Nothing is delivered within."""
+        with ExitStack() as gates:
+            for gate in self.gates:
+                gates.enter_context(gate)
+            yield
 
     def close(self):
         self.closing.set()
@@ -82,18 +95,21 @@ class QueueMapping(Mapping):
     def __init__(self, sqs, queue, function, invoke, batch, sequencers, threads=1):
         self.sqs, self.queue, self.function, self.invoke, self.batch = sqs, queue, function, invoke, batch
         self.sequencers = sequencers
+        # moto gives one message to two who ask at the same moment.
+        self.receiving = threading.Lock()
         # What has been delivered: (message id, failed).
         self.delivered = []
         super().__init__(threads)
 
     def step(self):
-        received = self.sqs.receive_message(
-            QueueUrl=self.queue.url,
-            MaxNumberOfMessages=self.batch,
-            WaitTimeSeconds=1,
-            MessageSystemAttributeNames=["All"],
-            MessageAttributeNames=["All"],
-        )
+        with self.receiving:
+            received = self.sqs.receive_message(
+                QueueUrl=self.queue.url,
+                MaxNumberOfMessages=self.batch,
+                WaitTimeSeconds=1,
+                MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
         messages = received.get("Messages", [])
         if not messages:
             return

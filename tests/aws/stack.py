@@ -202,6 +202,10 @@ class Stack:
         mapping = QueueMapping(self.aws.sqs, queue, function, self.emulator.invoke, batch, self.sequencers, threads)
         self.mappings.append(mapping)
 
+    def mapping(self, function):
+        """The event source of a function."""
+        return next(mapping for mapping in self.mappings if mapping.function == function)
+
     def _start_function(self, name, memory_mb, processes=1, **environment):
         variables = clean_environment(
             **KEYS,

@@ -7,12 +7,13 @@ from waiting import until
 
 
 def test_a_poison_image_ends_as_dead_letter_and_the_rest_of_its_batch_does_not(stack):
-    # All of it is one batch for the small worker.
-    mapping = next(mapping for mapping in stack.mappings if getattr(mapping, "function", "") == "router")
     good = [f"input/good-{number}.jpg" for number in range(4)]
-    for key in good:
-        stack.put(key, photos.jpeg())
-    stack.put("input/poison.jpg", photos.truncated_jpeg())
+    worker, queue = stack.mapping("process-small"), stack.tier_queues["small"]
+    with worker.held():
+        for key in good:
+            stack.put(key, photos.jpeg())
+        stack.put("input/poison.jpg", photos.truncated_jpeg())
+        until(lambda: queue.counts() == (5, 0), "the batch to be complete")
     for key in good:
         stack.processed(key)
     record = stack.processed("input/poison.jpg", state="failed")
@@ -27,7 +28,7 @@ def test_a_poison_image_ends_as_dead_letter_and_the_rest_of_its_batch_does_not(s
     assert (statistics["count"], statistics["failed"]) == (4, 1)
     assert stack.keys() == sorted(f"output/good-{number}_thumbnail.jpg" for number in range(4))
     # Nothing came more than once.
-    assert all(not failed for _, failed in mapping.delivered)
+    assert len(worker.delivered) == 5 and not any(failed for _, failed in worker.delivered)
 
 
 def test_a_corrected_upload_heals_the_failure(stack):

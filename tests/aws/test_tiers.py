@@ -27,11 +27,7 @@ def large_png(width=10_000, height=6_000):
 
 def worked(stack):
     """Tier → how many messages its worker has been given."""
-    return {
-        mapping.function.removeprefix("process-"): len(mapping.delivered)
-        for mapping in stack.mappings
-        if getattr(mapping, "function", "").startswith("process-")
-    }
+    return {tier["name"]: len(stack.mapping(f"process-{tier['name']}").delivered) for tier in stack.tiers}
 
 
 def test_sixty_megapixels_go_to_the_large_tier(stack):
