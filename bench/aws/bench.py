@@ -97,10 +97,8 @@ class Aws:
 class Contestant:
     """How a function is started."""
 
-    def __init__(self, name, command, environment, runtime_prefix):
+    def __init__(self, name, command, environment):
         self.name, self.command, self.environment = name, command, environment
-        # lambda_runtime wants a scheme where the address is no bare host and port; awslambdaric refuses one.
-        self.runtime_prefix = runtime_prefix
 
 
 class Running:
@@ -110,7 +108,7 @@ class Running:
         self.api = RuntimeApi()
         if first_event:
             self.api.call(first_event)
-        variables = {**contestant.environment, "AWS_LAMBDA_RUNTIME_API": contestant.runtime_prefix + self.api.address}
+        variables = {**contestant.environment, "AWS_LAMBDA_RUNTIME_API": self.api.address}
         output = open(log, "ab")
         self.started = time.monotonic_ns()
         self.process = subprocess.Popen(contestant.command, env=variables, stdout=output, stderr=output, cwd=HERE / "peer")
@@ -165,7 +163,7 @@ def contestants(options, aws, directory):
     }
     peer = {**common, "DESTINATION": "prints", "LAMBDA_TASK_ROOT": str(HERE / "peer"), "_HANDLER": "handler.thumbnail"}
     command = [sys.executable, "-m", "awslambdaric", "handler.thumbnail"]
-    return [Contestant("python", command, peer, ""), Contestant("minilab", [options.bootstrap], ours, "http://")]
+    return [Contestant("python", command, peer), Contestant("minilab", [options.bootstrap], ours)]
 
 
 def cold(contestant, aws, body, log):
