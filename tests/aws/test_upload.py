@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import photos
 import requests
@@ -76,9 +77,29 @@ def test_the_three_routes(stack):
     answer = stack.get(f"/downloadimages/output/a%20photo+1_thumbnail.jpg?bucket={stack.prints}")
     assert answer.status_code == 200 and max(photos.opened(answer.content).size) == 128
 
+    by_name = stack.get("/downloadimages/input/a%20photo%2B1.jpg?variant=thumb")
+    assert by_name.content == answer.content
+
     statistics = stack.statistics()
     assert (statistics["count"], statistics["bytes"], statistics["types"]) == (1, len(body), {"jpeg": 1})
     assert statistics["largest"] == statistics["smallest"] == {"key": "input/a photo+1.jpg", "size_bytes": len(body)}
+
+
+def test_lists_and_searches(stack):
+    keys = [f"input/{name}.jpg" for name in ("b", "a1", "a2", "c")]
+    for key in keys:
+        stack.put(key, photos.jpeg())
+        stack.processed(key)
+
+    def listed(query):
+        answer = stack.get(f"/api/v1/images?{query}").json()
+        return [image["key"] for image in answer["images"]], answer.get("next")
+
+    assert listed("")[0] == keys[::-1]
+    assert listed("prefix=input/a")[0] == ["input/a1.jpg", "input/a2.jpg"]
+    first, cursor = listed("limit=3")
+    second, end = listed(f"limit=3&cursor={quote(cursor, safe='')}")
+    assert first + second == keys[::-1] and end is None
 
 
 def test_what_is_not_there(stack):
