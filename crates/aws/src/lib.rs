@@ -7,6 +7,11 @@
 pub mod bundle;
 pub mod config;
 pub mod environment;
+#[cfg(feature = "functions")]
+pub mod functions;
+pub mod metrics;
+#[cfg(feature = "functions")]
+pub mod stores;
 pub mod table;
 
 pub use bundle::Bundle;

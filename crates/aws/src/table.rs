@@ -37,12 +37,45 @@ pub const OBJECT_KEY: &str = "ObjectKey";
 /// The time of an image's upload in 20 digits of milliseconds since 1970, a `#`, and its key, cut likewise.
 pub const CREATED_KEY: &str = "CreatedKey";
 
+/// A notification's content (a string): [`minilab_model::Notification`] as JSON.
+pub const NOTIFICATION: &str = "Notification";
+
+/// What [`KIND`] says of an image's item.
+pub const IMAGE_KIND: &str = "image";
+/// What [`KIND`] says of a notification's item.
+pub const NOTIFICATION_KIND: &str = "notification";
+
+/// A global secondary index. It holds keys alone (`KEYS_ONLY`), both of its attributes are strings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Index {
+    /// Its name.
+    pub name: &'static str,
+    /// Its partition key.
+    pub partition: &'static str,
+    /// Its sort key.
+    pub sort: &'static str,
+}
+
+/// Every index of the table.
+pub const INDEXES: [Index; 3] = [
+    Index { name: BY_SIZE, partition: COLLECTION, sort: SIZE_KEY },
+    Index { name: BY_KEY, partition: COLLECTION, sort: OBJECT_KEY },
+    Index { name: BY_TIME, partition: COLLECTION, sort: CREATED_KEY },
+];
+
 /// The key of an image's item.
 #[must_use]
 pub fn image_id(default_bucket: &BucketName, object: &ObjectRef) -> String {
     let key = object.key.as_str();
     let plain = object.bucket == *default_bucket && !key.starts_with("s3://") && !key.starts_with(INTERNAL);
     if plain { key.to_owned() } else { format!("s3://{object}") }
+}
+
+/// The key of the image whose item is `id`, which is in `bucket`: undoes [`image_id`].
+#[must_use]
+pub fn image_key<'a>(bucket: &BucketName, id: &'a str) -> &'a str {
+    let qualified = id.strip_prefix("s3://").and_then(|rest| rest.strip_prefix(bucket.as_str())?.strip_prefix('/'));
+    qualified.unwrap_or(id)
 }
 
 #[cfg(test)]
@@ -53,7 +86,12 @@ mod tests {
     #[test]
     fn no_two_objects_share_an_item() {
         let bucket = BucketName::new("photos").unwrap();
-        let id = |object: &str| image_id(&bucket, &object.parse().unwrap());
+        let id = |object: &str| {
+            let object: ObjectRef = object.parse().unwrap();
+            let id = image_id(&bucket, &object);
+            assert_eq!(image_key(&object.bucket, &id), object.key.as_str());
+            id
+        };
         assert_eq!(id("photos/input/a.jpg"), "input/a.jpg");
         assert_eq!(id("other/input/a.jpg"), "s3://other/input/a.jpg");
         assert_eq!(id("photos/s3://other/input/a.jpg"), "s3://photos/s3://other/input/a.jpg");

@@ -6,7 +6,6 @@
 
 mod address;
 mod check;
-mod cloud_event;
 mod deliverer;
 mod detail;
 mod email;

@@ -41,7 +41,6 @@ mod object;
 mod open;
 mod queue;
 mod random;
-mod record;
 mod row;
 mod schema;
 mod tags;

@@ -29,6 +29,10 @@ impl ObjectStore for Embedded {
         reader.read(range).await.map_err(|error| unavailable(EmbeddedError::io(format!("reading {}", source.object))(error)))
     }
 
+    async fn hash(&self, source: &SourceVersion) -> Result<String, StoreError> {
+        self.head(source).await.map(|info| info.sha256)
+    }
+
     async fn read_current(&self, object: &ObjectRef, max_bytes: u64) -> Result<Option<Bytes>, StoreError> {
         let (info, reader) = match self.open_object(object).await {
             Ok(opened) => opened,

@@ -4,6 +4,8 @@
 //! event carries, which jobs follow from it and what is remembered of an image are all defined here,
 //! so that the embedded server, the AWS workers and the command line mean the same thing.
 
+pub mod cloud_event;
+
 mod color;
 mod event;
 mod format;

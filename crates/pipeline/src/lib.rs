@@ -13,6 +13,7 @@ pub mod job;
 pub mod notify;
 pub mod plan;
 pub mod process;
+pub mod record;
 pub mod store;
 
 mod cpu_pool;

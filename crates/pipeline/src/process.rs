@@ -8,6 +8,7 @@ use crate::store::{ObjectStore, SourceInfo};
 use bytes::Bytes;
 use minilab_imaging::{Header, ImageError, Output, Rendered};
 use minilab_model::{HeaderFacts, ImageMetadata, Lane, Limits, ObjectRef, Rule, SourceVersion, VariantSpec};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
 /// Bytes read to find the header, before the work is admitted. Nearly every file has its header there, and many photos
@@ -22,6 +23,8 @@ const OVERLAY_BYTES: u64 = 10 << 20;
 pub struct Processed {
     /// What the bytes say.
     pub metadata: ImageMetadata,
+    /// SHA-256 of the source in hex, when the store had not said it.
+    pub sha256: Option<String>,
     /// The rendered variants, in the order of the rule; copies are not among them.
     pub outputs: Vec<Output>,
     /// What was odd about the file but did not stop the work.
@@ -108,6 +111,10 @@ pub(crate) async fn process<S: ObjectStore, R: Renderer>(
     }
     let facts = header.map(|header| facts(&header, estimated_bytes));
     times.time(Stage::Wait, place.pool.start(&mut admission)).await;
+    let sha256 = match info.sha256.is_empty() {
+        true => Some(times.time(Stage::Read, hash(bytes.clone())).await),
+        false => None,
+    };
     let overlays = times.time(Stage::Read, overlays(store, &variants)).await?;
     let work = RenderWork {
         variants,
@@ -120,7 +127,7 @@ pub(crate) async fn process<S: ObjectStore, R: Renderer>(
     match times.time(Stage::Render, place.renderer.render(bytes, work, admission)).await {
         Ok(Rendered { metadata, outputs, warnings }) => {
             times.made_bytes += outputs.iter().map(|output| output.bytes.len() as u64).sum::<u64>();
-            Ok(Progress::Done(Box::new(Processed { metadata, outputs, warnings })))
+            Ok(Progress::Done(Box::new(Processed { metadata, sha256, outputs, warnings })))
         }
         Err(error) => Err(refused(error, facts)),
     }
@@ -149,6 +156,17 @@ async fn read_rest<S: ObjectStore>(
     let bytes = times.time(Stage::Read, store.read(version, 0..info.size_bytes)).await?;
     times.read_bytes += bytes.len() as u64;
     Ok(bytes)
+}
+
+/// SHA-256 in hex. Short work is done here: a thread of its own would cost more.
+async fn hash(bytes: Bytes) -> String {
+    let hash = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
+    if bytes.len() <= HEADER_BYTES as usize {
+        return hash(&bytes);
+    }
+    // A thread that cannot be had or that died has given nothing; the hash is then made where the job is.
+    let kept = bytes.clone();
+    tokio::task::spawn_blocking(move || hash(&bytes)).await.unwrap_or_else(|_| hash(&kept))
 }
 
 /// The files that the variants lay over. What is missing or too large is left out; the engine names it in its refusal.

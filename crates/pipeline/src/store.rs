@@ -33,6 +33,13 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// [`StoreError::Superseded`] when this version is no longer the current one.
     fn read(&self, source: &SourceVersion, range: Range<u64>) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
 
+    /// SHA-256 of the source in hex, for when [`head`](Self::head) has not said it and the source was not read whole anyhow.
+    /// It may cost as much as reading it. Empty where a store cannot say it within its bounds.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`] when this version is no longer the current one.
+    fn hash(&self, source: &SourceVersion) -> impl Future<Output = Result<String, StoreError>> + Send;
+
     /// An object as it is now, whole; `None` when there is none of this name, or it is larger than `max_bytes`.
     ///
     /// # Errors
@@ -77,7 +84,8 @@ pub struct SourceInfo {
     pub size_bytes: u64,
     /// ETag without quotes.
     pub etag: String,
-    /// SHA-256 of the content in hex.
+    /// SHA-256 of the content in hex; empty where the store does not know it without reading everything. Whoever reads the
+    /// source whole fills it in, else [`ObjectStore::hash`] tells it.
     pub sha256: String,
     /// The media type stated at upload.
     pub content_type: Option<String>,

@@ -124,7 +124,7 @@ impl<S: ObjectStore, C: Catalog, R: Renderer> Worker<S, C, R> {
         times: &mut StageTimes,
     ) -> Result<Finished, JobError> {
         let version = job.event.version();
-        let info = times.time(Stage::Read, self.store.head(&version)).await?;
+        let mut info = times.time(Stage::Read, self.store.head(&version)).await?;
         if !rule.accepts_source(info.size_bytes, &info.user_metadata) {
             return self.skip(job, lease, times).await;
         }
@@ -141,6 +141,9 @@ impl<S: ObjectStore, C: Catalog, R: Renderer> Worker<S, C, R> {
         times.time(Stage::Store, self.store.replace_variants(&version, SourceState::Present, &rule.name, prints.variants)).await?;
         if !rule.tag.is_empty() {
             times.time(Stage::Store, self.store.add_tags(&version, &rule.tag)).await?;
+        }
+        if let Some(sha256) = processed.sha256 {
+            info.sha256 = sha256;
         }
         let recipe = rule.recipe(&info.etag, ENGINE_VERSION);
         let metadata = Box::new(processed.metadata);
@@ -168,7 +171,10 @@ impl<S: ObjectStore, C: Catalog, R: Renderer> Worker<S, C, R> {
         let mut info = None;
         let mut variants = Vec::new();
         if job.action == Action::Process {
-            let source = self.store.head(&version).await?;
+            let mut source = self.store.head(&version).await?;
+            if source.sha256.is_empty() {
+                source.sha256 = self.store.hash(&version).await?;
+            }
             // A key that cannot be made, or a place that is taken, would fail here in the same way: then nothing is written.
             if !matches!(error, JobError::Key { .. } | JobError::Store(_)) {
                 let prints = name_variants(rule, &version.object, &source, None, Vec::new())?;

@@ -1,14 +1,14 @@
 //! Taking away what belongs to no rule any more.
 
 use super::object::remove;
-use super::statistics::{Share, exchange};
+use super::statistics::exchange;
 use crate::EmbeddedError;
 use crate::backfill::{RemovedOrphan, made_of};
-use crate::record::Outcomes;
 use crate::row::{self, key_bytes};
 use crate::writer::{Command, Transaction};
 use minilab_model::{ImageRecord, ImageState, ObjectRef, RuleSet};
 use minilab_pipeline::plan::{Ownership, Sniffed, ownership};
+use minilab_pipeline::record::{Outcomes, Share};
 use rusqlite::params;
 use std::collections::BTreeSet;
 use std::sync::Arc;

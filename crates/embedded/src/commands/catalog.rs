@@ -1,23 +1,16 @@
 //! The one write that ends a job: record, statistics, notifications and the job's end.
 
-use super::statistics::{Share, exchange};
+use super::statistics::exchange;
 use super::{bucket, notification, object, queue};
-use crate::record::{self, OutcomeState, Outcomes, RuleOutcome};
 use crate::row::{self, key_bytes};
 use crate::writer::{Command, Transaction};
 use crate::{EmbeddedError, ObjectInfo};
-use minilab_model::{ImageRecord, ImageState, ObjectRef, Sequencer, SourceVersion};
+use minilab_model::{ImageState, ObjectRef, Sequencer, SourceVersion};
+use minilab_pipeline::record::{self, Decision, Share, Stored};
 use minilab_pipeline::{CatalogWrite, Commit, RecordChange, SourceInfo};
 use rusqlite::{Connection, params};
 
 pub(crate) struct CommitJob(pub(crate) CatalogWrite);
-
-/// A record as it is stored.
-struct Stored {
-    sequencer: Sequencer,
-    outcomes: Outcomes,
-    record: ImageRecord,
-}
 
 impl Command for CommitJob {
     type Output = Commit;
@@ -33,9 +26,8 @@ impl Command for CommitJob {
         };
         let commit = match &write.change {
             RecordChange::Dropped => Commit::Applied,
-            RecordChange::Skipped => take_back(transaction, write)?,
             RecordChange::Removed => remove(transaction, write)?,
-            RecordChange::Processed { .. } | RecordChange::Failed { .. } => update(transaction, write)?,
+            RecordChange::Skipped | RecordChange::Processed { .. } | RecordChange::Failed { .. } => update(transaction, write)?,
         };
         if let Some((lease, held)) = held {
             match (&write.change, commit) {
@@ -49,65 +41,30 @@ impl Command for CommitJob {
     }
 }
 
-/// Writes what a rule has found out about the current version of a source.
+/// Writes what a rule has found out about the current version of a source, or takes back what it had said.
 fn update(transaction: &mut Transaction<'_>, write: &CatalogWrite) -> Result<Commit, EmbeddedError> {
-    let source = &write.source;
-    let Some(info) = current_source(transaction.connection(), source)? else { return Ok(Commit::Superseded) };
-    let stored = stored(transaction.connection(), &source.object)?;
-    if stored.as_ref().is_some_and(|stored| stored.sequencer > source.sequencer) {
-        return Ok(Commit::Superseded);
-    }
-    let outcome = match &write.change {
-        RecordChange::Processed { recipe, .. } => RuleOutcome { state: OutcomeState::Processed, recipe: Some(recipe.clone()) },
-        _ => RuleOutcome { state: OutcomeState::Failed, recipe: None },
+    let source = &write.source.object;
+    let Some(info) = current_source(transaction.connection(), &write.source)? else { return Ok(Commit::Superseded) };
+    let former = stored(transaction.connection(), source)?;
+    let tell = match record::decide(former.as_ref(), write, &info) {
+        Decision::Superseded => return Ok(Commit::Superseded),
+        Decision::Keep { tell } => tell,
+        Decision::Replace { stored, tell } => {
+            exchange_record(transaction, source, former.as_ref(), Some(&stored))?;
+            if !matches!(write.change, RecordChange::Skipped) {
+                let sql = "DELETE FROM removed_image WHERE bucket = ?1 AND key = ?2";
+                transaction.execute(sql, (source.bucket.as_str(), key_bytes(source)))?;
+            }
+            tell
+        }
+        Decision::Remove => {
+            exchange_record(transaction, source, former.as_ref(), None)?;
+            false
+        }
     };
-    let same_version = stored.as_ref().filter(|stored| stored.sequencer == source.sequencer);
-    let mut outcomes = same_version.map(|stored| stored.outcomes.clone()).unwrap_or_default();
-    let former = stored.as_ref().map(|stored| &stored.record);
-    let record = record::updated(former, &outcomes, source, &write.rule, &write.change, &info);
-    let state = outcome.state;
-    // The same end is told once, also when a newer recipe has led to it.
-    let told = outcomes.insert(write.rule.clone(), outcome).is_some_and(|former| former.state == state);
-    if stored.as_ref().is_none_or(|stored| stored.record != record || stored.outcomes != outcomes) {
-        let old = stored.as_ref().map(|stored| Share::from(&stored.record));
-        store(transaction, &record, &outcomes)?;
-        exchange(transaction, &source.object.bucket, old, Some(Share::from(&record)))?;
-        let sql = "DELETE FROM removed_image WHERE bucket = ?1 AND key = ?2";
-        transaction.execute(sql, (source.object.bucket.as_str(), key_bytes(&source.object)))?;
-    }
-    if !told {
+    if tell {
         notification::insert(transaction, &write.notifications)?;
     }
-    Ok(Commit::Applied)
-}
-
-/// Takes out of the record what a rule has said that does not want this version. A record of an older version goes: what
-/// it speaks of is no more, and rules that want the new version make another.
-fn take_back(transaction: &mut Transaction<'_>, write: &CatalogWrite) -> Result<Commit, EmbeddedError> {
-    let source = &write.source;
-    if current_source(transaction.connection(), source)?.is_none() {
-        return Ok(Commit::Superseded);
-    }
-    let Some(stored) = stored(transaction.connection(), &source.object)? else { return Ok(Commit::Applied) };
-    if stored.sequencer > source.sequencer {
-        return Ok(Commit::Superseded);
-    }
-    let mut outcomes = stored.outcomes;
-    let known = outcomes.remove(&write.rule).is_some();
-    let old = Share::from(&stored.record);
-    let record = match stored.sequencer == source.sequencer {
-        true if !known => return Ok(Commit::Applied),
-        true => record::without(stored.record, &write.rule, &outcomes),
-        false => None,
-    };
-    match &record {
-        Some(record) => store(transaction, record, &outcomes)?,
-        None => drop(transaction.execute(
-            "DELETE FROM image WHERE bucket = ?1 AND key = ?2",
-            (source.object.bucket.as_str(), key_bytes(&source.object)),
-        )?),
-    }
-    exchange(transaction, &source.object.bucket, Some(old), record.as_ref().map(Share::from))?;
     Ok(Commit::Applied)
 }
 
@@ -118,12 +75,11 @@ fn remove(transaction: &mut Transaction<'_>, write: &CatalogWrite) -> Result<Com
     let (bucket, key) = (source.bucket.as_str(), key_bytes(source));
     let there = current_version(transaction.connection(), source)?;
     let stored = stored(transaction.connection(), source)?;
-    if there.is_some_and(|there| there > *sequencer) || stored.as_ref().is_some_and(|stored| stored.sequencer > *sequencer) {
+    if there.is_some_and(|there| there > *sequencer) || stored.as_ref().is_some_and(|stored| stored.record.sequencer > *sequencer) {
         return Ok(Commit::Superseded);
     }
     if let Some(stored) = stored {
-        transaction.execute("DELETE FROM image WHERE bucket = ?1 AND key = ?2", (bucket, key))?;
-        exchange(transaction, &source.bucket, Some(Share::from(&stored.record)), None)?;
+        exchange_record(transaction, source, Some(&stored), None)?;
         for rule in stored.outcomes.keys() {
             let sql = "INSERT INTO removed_image (bucket, key, sequencer, rule, removed_ms) VALUES (?1, ?2, ?3, ?4, ?5)
                        ON CONFLICT DO UPDATE SET sequencer = ?3, removed_ms = ?5";
@@ -137,7 +93,26 @@ fn remove(transaction: &mut Transaction<'_>, write: &CatalogWrite) -> Result<Com
     Ok(Commit::Applied)
 }
 
-fn store(transaction: &Transaction<'_>, record: &ImageRecord, outcomes: &Outcomes) -> Result<(), EmbeddedError> {
+/// Stores `new` in the place of `old`, and brings the totals up to date.
+fn exchange_record(
+    transaction: &Transaction<'_>,
+    source: &ObjectRef,
+    old: Option<&Stored>,
+    new: Option<&Stored>,
+) -> Result<(), EmbeddedError> {
+    match new {
+        Some(new) => store(transaction, new)?,
+        None => {
+            let sql = "DELETE FROM image WHERE bucket = ?1 AND key = ?2";
+            transaction.execute(sql, (source.bucket.as_str(), key_bytes(source)))?;
+        }
+    }
+    let share = |stored: &Stored| Share::from(&stored.record);
+    exchange(transaction, &source.bucket, old.map(share), new.map(share))
+}
+
+fn store(transaction: &Transaction<'_>, stored: &Stored) -> Result<(), EmbeddedError> {
+    let Stored { record, outcomes } = stored;
     let state = match record.state {
         ImageState::Failed => "failed",
         ImageState::Processed | ImageState::Pending => "processed",
@@ -164,9 +139,9 @@ fn store(transaction: &Transaction<'_>, record: &ImageRecord, outcomes: &Outcome
 }
 
 fn stored(connection: &Connection, source: &ObjectRef) -> Result<Option<Stored>, EmbeddedError> {
-    let sql = "SELECT sequencer, outcomes, record FROM image WHERE bucket = ?1 AND key = ?2";
+    let sql = "SELECT outcomes, record FROM image WHERE bucket = ?1 AND key = ?2";
     row::first(connection, sql, (source.bucket.as_str(), key_bytes(source)), |row| {
-        Ok(Stored { sequencer: row::sequencer(row, 0)?, outcomes: row::json(row, 1)?, record: row::json(row, 2)? })
+        Ok(Stored { outcomes: row::json(row, 0)?, record: row::json(row, 1)? })
     })
 }
 

@@ -1,12 +1,12 @@
 //! Outcomes as CloudEvents 1.0 in structured JSON (<https://github.com/cloudevents/spec>, `cloudevents/spec.md` and
 //! `formats/json-format.md`).
 
-use minilab_model::{ObjectRef, OutcomeMessage};
+use crate::{ObjectRef, OutcomeMessage};
 use serde::Serialize;
 use std::fmt::Write as _;
 
 /// The media type of an event in structured JSON.
-pub(crate) const CONTENT_TYPE: &str = "application/cloudevents+json";
+pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 
 #[derive(Serialize)]
 struct CloudEvent<'a> {
@@ -45,8 +45,11 @@ struct FailureData<'a> {
     error: &'a str,
 }
 
-/// The event's JSON.
-pub(crate) fn encode(id: &str, source: &str, told: &OutcomeMessage) -> Result<Vec<u8>, serde_json::Error> {
+/// The event's JSON. `id` is the same for every delivery of one message and for no other; `source` is a URI reference.
+///
+/// # Errors
+/// None that can happen: the message holds nothing that JSON cannot.
+pub fn encode(id: &str, source: &str, told: &OutcomeMessage) -> Result<Vec<u8>, serde_json::Error> {
     let event = CloudEvent {
         specversion: "1.0",
         id,
@@ -94,7 +97,7 @@ fn subject(object: &ObjectRef) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use minilab_model::{Failure, FailureCause, Outcome, Timestamp};
+    use crate::{Failure, FailureCause, Outcome, Timestamp};
     use serde_json::json;
 
     #[test]

@@ -1,0 +1,18 @@
+//! The table: which version of a source is current, who wrote a destination, the records and the totals.
+
+mod catalog;
+mod image;
+mod item;
+mod list;
+mod owner;
+mod source;
+mod statistics;
+mod table;
+
+pub(crate) use owner::{LEAVING_MS, Owner, Right, now_ms};
+pub(crate) use source::{Source, current, superseded};
+
+pub use catalog::DynamoCatalog;
+pub use list::{ListOrder, ListRequest, Page};
+pub use source::Observed;
+pub use table::{Table, TableOptions};
