@@ -3,6 +3,9 @@
 pub mod api;
 pub mod batch;
 pub mod clients;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod fakes;
 pub mod invocation;
 pub mod log;
 pub mod notify;

@@ -3,6 +3,7 @@
 //! Every message ends in one of three ways: done with, in the dead-letter queue with its reason, or given back to be
 //! delivered again.
 
+mod asked;
 mod observe;
 mod report;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use super::setup::SetupError;
 use super::tiers::{Tier, Tiers};
 use crate::Bundle;
 use crate::environment;
+use asked::AskedOnce;
 use futures::{FutureExt as _, StreamExt as _};
 use minilab_model::{Event, FailureCause, FailureKind, Job, Lane, NotificationSpec, Outcome, Provenance, RuleSet, SnsTarget};
 use minilab_pipeline::event::{Relayed, from_message};
@@ -39,8 +41,8 @@ const MB_PER_CPU: u32 = 1769;
 
 /// The function.
 pub struct Process<S, C, O, Q> {
-    worker: Worker<S, C, InProcess>,
-    store: S,
+    worker: Worker<AskedOnce<S>, C, InProcess>,
+    store: AskedOnce<S>,
     observer: O,
     queues: Q,
     rules: Arc<RuleSet>,
@@ -125,9 +127,10 @@ impl<S: ObjectStore + Clone, C: Catalog, O: Observe, Q: Queues> Process<S, C, O,
         let pool =
             CpuPool::new(CpuPoolOptions { running: cpus, large_running: 1, memory_bytes: tier.bound_bytes().saturating_mul(4) });
         let options = WorkerOptions { rules: Arc::clone(&rules), notifications: told(bundle, settings), limits, pool };
+        let store = AskedOnce::new(parts.store);
         Ok(Self {
-            worker: Worker::new(parts.store.clone(), parts.catalog, InProcess, options),
-            store: parts.store,
+            worker: Worker::new(store.clone(), parts.catalog, InProcess, options),
+            store,
             observer: parts.observer,
             queues: parts.queues,
             rules,
@@ -174,9 +177,11 @@ impl<S: ObjectStore + Clone, C: Catalog, O: Observe, Q: Queues> Process<S, C, O,
             trace: message.trace().or(invocation.trace.as_deref()),
             work_until: invocation.work_until(),
         };
-        let ended = match invocation.has_time() {
-            true => self.guarded(&delivery).await,
-            false => Err(Again::untold("there was no time left to begin")),
+        // What comes once more after its last delivery has told nothing on that one: it may be what ends the function.
+        let ended = match (number > self.attempts, invocation.has_time()) {
+            (true, _) => Err(Again::untold(format!("nothing was heard of the last of {} deliveries", self.attempts))),
+            (false, false) => Err(Again::untold("there was no time left to begin")),
+            (false, true) => self.guarded(&delivery).await,
         };
         let again = ended.err()?;
         if !again.is_told {
@@ -230,31 +235,35 @@ impl<S: ObjectStore + Clone, C: Catalog, O: Observe, Q: Queues> Process<S, C, O,
         if jobs.is_empty() {
             return Ok(());
         }
-        let report = self.report(delivery);
         match self.observer.observe(event).await {
             Ok(true) => {}
             Ok(false) => {
-                report.nothing(event, "superseded");
+                self.report(delivery).nothing(event, "superseded");
                 return Ok(());
             }
             Err(error) => return self.failed_before(&jobs, &error.into(), delivery).await,
         }
+        let ended = self.jobs(event, &jobs, delivery).await;
+        self.store.forget(&event.version());
+        ended
+    }
+
+    /// Does the jobs of an event that is the newest of its source.
+    async fn jobs(&self, event: &Event, jobs: &[Job], delivery: &Delivery<'_>) -> Result<(), Again> {
         if event.kind.is_created() {
-            match self.store.head(&event.version()).await {
-                Ok(info) if Provenance::is_marked(info.user_metadata.keys().map(String::as_str)) => {
-                    report.nothing(event, "variant");
-                    return Ok(());
-                }
-                Ok(_) => {}
-                Err(StoreError::Superseded { .. }) => {
-                    report.nothing(event, "superseded");
-                    return Ok(());
-                }
-                Err(error) => return self.failed_before(&jobs, &error.into(), delivery).await,
+            let outcome = match self.store.ask(&event.version()).await {
+                Ok(info) if Provenance::is_marked(info.user_metadata.keys().map(String::as_str)) => Some("variant"),
+                Ok(_) => None,
+                Err(StoreError::Superseded { .. }) => Some("superseded"),
+                Err(error) => return self.failed_before(jobs, &error.into(), delivery).await,
+            };
+            if let Some(outcome) = outcome {
+                self.report(delivery).nothing(event, outcome);
+                return Ok(());
             }
         }
         let mut ended = Ok(());
-        for job in &jobs {
+        for job in jobs {
             match self.job(job, delivery).await {
                 Ok(Next::Done) => {}
                 // The larger tier does all of the event's jobs; what has been done is found as it is.
@@ -380,7 +389,9 @@ fn told(bundle: &Bundle, settings: &ProcessSettings) -> Vec<NotificationSpec> {
     let topic = settings.topic.as_ref().map(|_| own(Some(SnsTarget { topic_arn: OWN_TOPIC.to_owned(), endpoint: None }), None));
     let to = bundle.aws.emails.clone();
     let email = minilab_model::EmailTarget { to, digest_minutes: bundle.aws.digest_minutes, max_per_hour: 60 };
-    let digest = (settings.digests && !bundle.aws.emails.is_empty()).then(|| own(None, Some(email)));
+    // Whoever is told by e-mail of some outcomes alone shall not get all.
+    let is_asked = !bundle.aws.emails.is_empty() || bundle.notifications.iter().all(|spec| spec.email.is_none());
+    let digest = (settings.digests && is_asked).then(|| own(None, Some(email)));
     bundle.notifications.iter().cloned().chain(topic).chain(digest).collect()
 }
 
