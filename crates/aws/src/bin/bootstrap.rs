@@ -41,7 +41,8 @@ fn start() -> Result<(), Box<dyn Error + Send + Sync>> {
         let function = Arc::clone(&function);
         async move {
             let invocation = Invocation { deadline: deadline(event.context.deadline), trace: event.context.xray_trace_id };
-            function.call(event.payload, &invocation).await.map_err(lambda_runtime::Error::from)
+            // In a box, or the compiler's limit on nested types is passed.
+            Box::pin(function.call(event.payload, &invocation)).await.map_err(lambda_runtime::Error::from)
         }
     });
     runtime.block_on(Runtime::new(handler).run())
