@@ -28,6 +28,15 @@ pub struct QueueMessage {
     /// What its sender said of it.
     #[serde(default)]
     message_attributes: HashMap<String, MessageAttribute>,
+    /// The trace that the body names.
+    #[serde(skip)]
+    told_trace: Option<String>,
+}
+
+/// What a body that another function has written says of its trace.
+#[derive(Deserialize)]
+struct Told {
+    trace: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -44,11 +53,11 @@ impl QueueMessage {
         self.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
     }
 
-    /// The trace that the message belongs to: X-Ray's own attribute, or that of whoever handed it on.
+    /// The trace that the message belongs to: X-Ray's own attribute, or what whoever handed it on has said.
     #[must_use]
     pub fn trace(&self) -> Option<&str> {
         let stated = || self.message_attributes.get("trace").and_then(|attribute| attribute.string_value.as_deref());
-        self.attributes.get("AWSTraceHeader").map(String::as_str).or_else(stated)
+        self.attributes.get("AWSTraceHeader").map(String::as_str).or_else(stated).or(self.told_trace.as_deref())
     }
 }
 
@@ -66,7 +75,11 @@ impl Call {
         match payload {
             Value::Object(mut payload) if is_batch => {
                 let records = payload.remove("Records").unwrap_or_default();
-                serde_json::from_value(records).map(Self::Queue)
+                let mut messages: Vec<QueueMessage> = serde_json::from_value(records)?;
+                for message in &mut messages {
+                    message.told_trace = serde_json::from_str::<Told>(&message.body).ok().and_then(|told| told.trace);
+                }
+                Ok(Self::Queue(messages))
             }
             payload => Ok(Self::Direct(payload)),
         }

@@ -10,11 +10,10 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Payload {
-    raw_path: String,
-    #[serde(default)]
-    raw_query_string: String,
-    #[serde(default)]
-    headers: HashMap<String, String>,
+    raw_path: Option<String>,
+    // What there is none of is absent, empty or null, by who hands it over.
+    raw_query_string: Option<String>,
+    headers: Option<HashMap<String, Option<String>>>,
     request_context: RequestContext,
 }
 
@@ -22,15 +21,14 @@ pub(super) struct Payload {
 #[serde(rename_all = "camelCase")]
 struct RequestContext {
     http: HttpContext,
-    #[serde(default)]
     stage: Option<String>,
-    #[serde(default)]
     domain_name: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct HttpContext {
     method: String,
+    path: Option<String>,
 }
 
 /// A request.
@@ -53,14 +51,15 @@ impl Request {
     /// [`ApiError::BadRequest`] for a query that names something twice, or is no text.
     pub(super) fn new(payload: Payload) -> Result<Self, ApiError> {
         let context = payload.request_context;
+        let raw_path = payload.raw_path.or(context.http.path).unwrap_or_default();
         let path = match context.stage.as_deref() {
-            None | Some("$default" | "") => payload.raw_path,
+            None | Some("$default" | "") => raw_path,
             Some(stage) => {
-                let rest = payload.raw_path.strip_prefix('/').and_then(|path| path.strip_prefix(stage));
+                let rest = raw_path.strip_prefix('/').and_then(|path| path.strip_prefix(stage));
                 match rest {
                     Some("") => "/".to_owned(),
                     Some(rest) if rest.starts_with('/') => rest.to_owned(),
-                    _ => payload.raw_path,
+                    _ => raw_path,
                 }
             }
         };
@@ -70,8 +69,8 @@ impl Request {
             method: context.http.method,
             path,
             is_decoded: !is_function_url,
-            query: query(&payload.raw_query_string)?,
-            headers: payload.headers,
+            query: query(&payload.raw_query_string.unwrap_or_default())?,
+            headers: payload.headers.unwrap_or_default().into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
         })
     }
 
@@ -190,6 +189,14 @@ mod tests {
         assert_eq!(path("prod", "/prod"), "/");
         assert_eq!(path("prod", "/production/a"), "/production/a");
         assert_eq!(path("$default", "/images/a"), "/images/a");
+    }
+
+    #[test]
+    fn what_there_is_none_of_may_be_null() {
+        let payload = json!({"version": "2.0", "rawPath": "/infoimages", "rawQueryString": null, "headers": {"accept": null},
+            "requestContext": {"http": {"method": "GET", "path": "/infoimages"}, "stage": null, "domainName": null}});
+        let request = Request::new(serde_json::from_value(payload).unwrap()).unwrap();
+        assert_eq!((request.path(), request.header("accept"), request.parameter("bucket")), ("/infoimages", None, None));
     }
 
     #[test]

@@ -187,7 +187,8 @@ impl<S: ObjectStore + Clone, C: Catalog, O: Observe, Q: Queues> Process<S, C, O,
         if !again.is_told {
             self.report(&delivery).message_again(&message.message_id, &again.reason);
             if delivery.is_last {
-                self.abandon(&delivery, &again.reason).await;
+                // Whatever has panicked may do so again.
+                let _ = AssertUnwindSafe(self.abandon(&delivery, &again.reason)).catch_unwind().await;
             }
         }
         Some(message.message_id.clone())
@@ -282,11 +283,20 @@ impl<S: ObjectStore + Clone, C: Catalog, O: Observe, Q: Queues> Process<S, C, O,
         Err(Again::told(error.chain()))
     }
 
-    /// Does one job to its end. The error is for another delivery to overcome.
+    /// Does one job to its end. The error is for another delivery to overcome, and has been told.
     async fn job(&self, job: &Job, delivery: &Delivery<'_>) -> Result<Next, JobError> {
         let (began, mut times) = (Instant::now(), StageTimes::default());
-        let ran = self.run(job, delivery.work_until, &mut times).await;
-        let ended = Ended { took: began.elapsed(), times };
+        let done = self.attempt(job, delivery, &mut times).await;
+        if let Err(error) = &done {
+            self.after_retryable(job, error, delivery, Ended { took: began.elapsed(), times }).await;
+        }
+        done
+    }
+
+    async fn attempt(&self, job: &Job, delivery: &Delivery<'_>, times: &mut StageTimes) -> Result<Next, JobError> {
+        let began = Instant::now();
+        let ran = self.run(job, delivery.work_until, times).await;
+        let ended = Ended { took: began.elapsed(), times: *times };
         let error = match ran {
             Ok(Finished::TooLarge { estimated_bytes }) => match self.larger(estimated_bytes) {
                 Some(tier) => return self.hand_on(job, tier, estimated_bytes, delivery).await,
@@ -296,16 +306,10 @@ impl<S: ObjectStore + Clone, C: Catalog, O: Observe, Q: Queues> Process<S, C, O,
                 self.report(delivery).finished(job, finished, &ended);
                 return Ok(Next::Done);
             }
+            Err(error) if error.kind() == FailureKind::Retryable => return Err(error),
             Err(error) => error,
         };
-        if error.kind() == FailureKind::Retryable {
-            self.after_retryable(job, &error, delivery, ended).await;
-            return Err(error);
-        }
-        if let Err(second) = self.worker.give_up(job, &error, None).await {
-            self.after_retryable(job, &second, delivery, ended).await;
-            return Err(second);
-        }
+        self.worker.give_up(job, &error, None).await?;
         let relayed = Relayed { event: job.event.clone(), trace: delivery.trace.map(str::to_owned) };
         let body = serde_json::to_string(&relayed).unwrap_or_else(|_| delivery.body.to_owned());
         self.bury(delivery, body, error.cause().as_str(), &job.rule, &error.chain()).await.map_err(unsent)?;
