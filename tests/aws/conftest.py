@@ -46,7 +46,7 @@ def deploy(request, tmp_path, moto):
     for number, stack in enumerate(stacks):
         try:
             stack.close()
-        except AssertionError:
+        except RuntimeError:
             failed = True
             raise
         finally:

@@ -70,6 +70,13 @@ def clients(url):
     return SimpleNamespace(s3=client("s3", s3={"addressing_style": "path"}, signature_version="s3v4"), **made)
 
 
+def told(answer):
+    """The JSON of an answer. Any error ends a test at once; an AssertionError would be taken for "not yet"."""
+    if answer.status_code != 200:
+        raise RuntimeError(f"{answer.status_code}: {answer.text}")
+    return answer.json()
+
+
 class Queue:
     """An SQS queue, with a dead-letter queue when asked."""
 
@@ -238,10 +245,11 @@ class Stack:
     def check(self):
         """Fails when a process of a function or a mapping has ended."""
         for mapping in self.mappings:
-            assert mapping.error is None, f"an event source ended:\n{mapping.error}"
+            if mapping.error is not None:
+                raise RuntimeError(f"an event source ended:\n{mapping.error}")
         for child in self.children:
-            code = child.process.poll()
-            assert code is None, f"{child.log_path.name} ended with {code}:\n{child.output()}"
+            if not child.running:
+                raise RuntimeError(f"{child.log_path.name} ended with {child.process.returncode}:\n{child.output()}")
 
     def close(self):
         for mapping in self.mappings:
@@ -283,15 +291,10 @@ class Stack:
     def record(self, key):
         """The record of `key` from the API, or None when there is none."""
         answer = self.get(f"/images/{key}")
-        if answer.status_code == 404:
-            return None
-        assert answer.status_code == 200, f"{answer.status_code}: {answer.text}\n{self.logs()}"
-        return answer.json()
+        return None if answer.status_code == 404 else told(answer)
 
     def statistics(self):
-        answer = self.get("/infoimages")
-        assert answer.status_code == 200, f"{answer.status_code}: {answer.text}\n{self.logs()}"
-        return answer.json()
+        return told(self.get("/infoimages"))
 
     def item(self, key):
         """The table's item of an image, or None."""
