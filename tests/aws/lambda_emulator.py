@@ -2,15 +2,19 @@
 
     user, event source → gateway → cargo lambda ← gateway ← the function's processes
 
-cargo-lambda 1.9.2 differs from Lambda in three ways that matter to a released binary, and the gateway mends them:
+cargo-lambda 1.9.2 differs from Lambda in four ways that matter to a released binary, and the gateway mends them:
 
 - Its `next` answers 204 at once when there is nothing to do; Lambda's waits. Only debug builds of `lambda_runtime` know
   that 204, a release build takes it for an event. Every call passes through here, so `next` waits here until there is one.
 - Its deadline is always the tenth minute of 1970. The gateway gives the function's own time limit from now.
 - Its function ARN is always `function-arn`.
+- Its function URLs send null for what is absent, and refuse answers without `cookies`. The gateway makes the event and takes
+  the answer itself, in payload format 2.0.
 """
 
+import base64
 import http.client
+import json
 import shutil
 import sys
 import threading
@@ -122,6 +126,41 @@ class LambdaEmulator:
             time.sleep(0.001)
         return None
 
+    def url_call(self, name, request, body):
+        """A plain HTTP request as a call of the function: (status, headers, body) of its answer."""
+        address = urlsplit(request.path)
+        path = address.path.removeprefix(f"/lambda-url/{name}")
+        http_part = {"method": request.command, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "-"}
+        event = {
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": address.query,
+            "headers": {header.lower(): value for header, value in request.headers.items()},
+            "requestContext": {
+                "accountId": "anonymous",
+                "apiId": name,
+                "domainName": f"{name}.lambda-url.us-east-1.on.aws",
+                "domainPrefix": name,
+                "http": http_part,
+                "requestId": f"{time.monotonic_ns()}",
+                "routeKey": "$default",
+                "stage": "$default",
+                "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
+                "timeEpoch": int(time.time() * 1000),
+            },
+            "isBase64Encoded": False,
+        }
+        if body:
+            event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+        failed, text = self.invoke(name, json.dumps(event))
+        if failed:
+            return 502, [], text.encode()
+        answer = json.loads(text)
+        content = answer.get("body", "")
+        content = base64.b64decode(content) if answer.get("isBase64Encoded") else content.encode()
+        return answer.get("statusCode", 200), list(answer.get("headers", {}).items()), content
+
     def _handler(emulator):
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -131,10 +170,11 @@ class LambdaEmulator:
                 path = urlsplit(self.path).path.split("/")
                 if path[1] == ".rt" and self.path.endswith(f"{RUNTIME}/invocation/next"):
                     result = emulator.next(path[2], self.path, self.headers)
+                elif path[1] == "lambda-url":
+                    result = emulator.url_call(path[2], self, body)
                 else:
-                    name = path[2] if path[1] == "lambda-url" else path[3] if path[1] == "2015-03-31" else None
-                    if name in emulator.functions:
-                        emulator.functions[name].calls.release()
+                    if path[1] == "2015-03-31":
+                        emulator.functions[path[3]].calls.release()
                     result = emulator.forward(self.command, self.path, self.headers, body)
                 if result is None:
                     self.close_connection = True

@@ -15,9 +15,7 @@ def main():
         if event.get("crash"):
             path, result = "error", {"errorType": "Asked", "errorMessage": "asked to"}
         elif "rawPath" in event:
-            body = event["rawPath"] + "?" + event["rawQueryString"]
-            answer = {"statusCode": 203, "headers": {"location": "x"}, "body": body, "isBase64Encoded": False, "cookies": []}
-            path, result = "response", answer
+            path, result = "response", {"statusCode": 203, "body": event["rawPath"] + "?" + event["rawQueryString"]}
         else:
             bad = [record["messageId"] for record in event.get("Records", []) if "bad" in record["body"]]
             path, result = "response", {"batchItemFailures": [{"itemIdentifier": name} for name in bad]}
