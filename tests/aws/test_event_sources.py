@@ -18,6 +18,7 @@ def s3_event(stack, key, body, name="ObjectCreated:Put"):
         "awsRegion": "us-east-1",
         "eventTime": "2026-11-21T12:00:00.000Z",
         "eventName": name,
+        "responseElements": {"x-amz-request-id": f"REQUEST-{key}"},
         "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": stack.source}, "object": entity},
     }
     return {"Records": [record]}
@@ -90,7 +91,8 @@ def test_events_of_eventbridge_and_sns_by_way_of_the_queue(quiet):
     quiet.processed("input/d.jpg")
 
 
-def test_a_trace_leads_from_the_queue_to_the_topic(quiet):
+def test_an_upload_can_be_followed_from_its_request_to_the_topic(quiet):
+    """The upload's request is told to the topic, and X-Ray's trace is in every line about it."""
     body = photos.jpeg()
     quiet.put("input/a.jpg", body)
     trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"
@@ -100,8 +102,10 @@ def test_a_trace_leads_from_the_queue_to_the_topic(quiet):
         MessageSystemAttributes={"AWSTraceHeader": {"DataType": "String", "StringValue": trace}},
     )
     (message,) = until(quiet.messages, "the message on the topic")
-    assert message["MessageAttributes"]["trace"]["Value"] == trace
-    assert any("1-5759e988-bd862e3fe1be46a994272793" in json.dumps(line) for line in quiet.log_lines("process"))
+    assert message["MessageAttributes"]["trace"]["Value"] == "REQUEST-input/a.jpg"
+    for function in ("router", "process-small"):
+        (line,) = [line for line in quiet.log_lines(function) if line.get("key") == "input/a.jpg"]
+        assert line["trace"].startswith("Root=1-5759e988-bd862e3fe1be46a994272793"), line
 
 
 def test_an_object_with_provenance_starts_nothing(stack):
