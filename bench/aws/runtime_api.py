@@ -11,6 +11,13 @@ from types import SimpleNamespace
 ANSWER_SECONDS = 60
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """A process that is killed leaves its connection; that is nothing to print."""
+
+
 class RuntimeApi:
     """`calls` waits for the function's process; times are of CLOCK_MONOTONIC in nanoseconds."""
 
@@ -18,8 +25,7 @@ class RuntimeApi:
         self.calls = queue.Queue()
         self.answers = queue.Queue()
         self.first_next = None
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), self._handler())
         self.address = f"127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 

@@ -48,6 +48,13 @@ class Function:
         self.ready = threading.Event()
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """A process that is killed leaves its connection; that is nothing to print."""
+
+
 class LambdaEmulator:
     """The service with its functions, as name → time limit in seconds. `directory` holds its log."""
 
@@ -65,8 +72,7 @@ class LambdaEmulator:
         command = [cargo_lambda(), "lambda", "watch", "--only-lambda-apis", "-A", "127.0.0.1", "-P", self.inner_port]
         self.child = Child(command, directory / "cargo-lambda.log", cwd=directory)
         self.child.wait_for_port(self.inner_port)
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), self._handler())
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

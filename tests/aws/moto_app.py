@@ -39,14 +39,18 @@ def service(environ):
 
 def one_at_a_time(application, log):
     def answer(environ, start_response):
+        begin = time.monotonic_ns()
         name = service(environ)
         with AT_ONCE.get(name, nullcontext()):
             answered = application(environ, start_response)
         if log:
-            told = {"service": name, "method": environ["REQUEST_METHOD"], "path": environ["PATH_INFO"], "end_ns": time.monotonic_ns()}
+            told = {"service": name, "method": environ["REQUEST_METHOD"], "path": environ["PATH_INFO"]}
+            told |= {"target": environ.get("HTTP_X_AMZ_TARGET"), "begin_ns": begin, "end_ns": time.monotonic_ns()}
             log.write(json.dumps(told) + "\n")
             log.flush()
         return answered
+
+    return answered
 
     return answer
 
