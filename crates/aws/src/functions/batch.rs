@@ -132,6 +132,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_handed_on_keeps_its_trace() {
+        let body = json!({"event": {}, "trace": "Root=1"}).to_string();
+        let batch = json!({"Records": [{"messageId": "m", "body": body, "eventSource": "aws:sqs"}]});
+        let Call::Queue(messages) = Call::parse(batch).unwrap() else { panic!("not a batch") };
+        assert_eq!((messages[0].delivery(), messages[0].trace()), (1, Some("Root=1")));
+    }
+
+    #[test]
     fn answers_name_what_failed() {
         let answer: BatchResponse = ["m1".to_owned()].into_iter().collect();
         assert_eq!(serde_json::to_value(answer).unwrap(), json!({"batchItemFailures": [{"itemIdentifier": "m1"}]}));

@@ -63,11 +63,17 @@ impl Connection {
         let advice = "Lambda sets it from the function's role; elsewhere set it yourself";
         let access_key = required("AWS_ACCESS_KEY_ID", advice)?;
         let secret_key = required("AWS_SECRET_ACCESS_KEY", advice)?;
+        let endpoint = optional("AWS_ENDPOINT_URL");
+        // Making a client for HTTPS reads the machine's roots of trust; an emulator has no use for them.
+        let http = match &endpoint {
+            Some(endpoint) if endpoint.starts_with("http://") => Builder::new().build_http(),
+            _ => Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+        };
         Ok(Self {
             region: Region::new(region),
             credentials: Credentials::new(access_key, secret_key, optional("AWS_SESSION_TOKEN"), None, "environment"),
-            endpoint: optional("AWS_ENDPOINT_URL"),
-            http: Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+            endpoint,
+            http,
         })
     }
 

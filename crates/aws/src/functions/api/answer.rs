@@ -31,6 +31,8 @@ pub struct Answer {
     /// Text; empty where there is none.
     pub body: String,
     is_base64_encoded: bool,
+    /// None, ever; emulators want to be told.
+    cookies: [(); 0],
 }
 
 /// Why a request was not done. `Display` is what the client is told; what went wrong inside is logged, not told.
@@ -124,7 +126,7 @@ impl From<ApiError> for Answer {
 impl Answer {
     fn new(status_code: u16, body: String) -> Self {
         let headers = SECURITY_HEADERS.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        Self { status_code, headers, body, is_base64_encoded: false }
+        Self { status_code, headers, body, is_base64_encoded: false, cookies: [] }
     }
 
     fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {

@@ -70,7 +70,7 @@ impl Links for S3Links {
             Ok(head) => Ok(Some(head.content_type)),
             Err(error) => match error.raw_response().map(|response| response.status().as_u16()) {
                 // Without the right to list, S3 says 403 of what is not there.
-                Some(403 | 404 | 405) => Ok(None),
+                Some(403..=405) => Ok(None),
                 _ => Err(DisplayErrorContext(error).to_string()),
             },
         }

@@ -9,7 +9,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use observe::{Observe, S3Observer};
+pub use observe::{Observe, ObserveError, S3Observer};
 
 use super::batch::{BatchResponse, Call, QueueMessage};
 use super::chain;

@@ -56,7 +56,7 @@ impl S3Observer {
         match head {
             Ok(_) => Ok(true),
             Err(error) => match error.raw_response().map(|response| response.status().as_u16()) {
-                Some(403 | 404 | 405) => Ok(false),
+                Some(403..=405) => Ok(false),
                 _ => Err(StoreError::Unavailable(DisplayErrorContext(error).to_string().into())),
             },
         }

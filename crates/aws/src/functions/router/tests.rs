@@ -13,6 +13,7 @@ impl Sources for Shelf {
         let object = event.object();
         let content = match event.key.name() {
             "small.bmp" | "unsendable.bmp" => bmp(64, 64, usize::MAX),
+            "middle.bmp" => bmp(6_000, 4_000, 4096),
             "huge.bmp" | "variant.bmp" => bmp(8_000, 7_500, 4096),
             "page.html" => b"<html>".to_vec(),
             "forbidden.bmp" => return Err(SourceError::Refused { object, code: "AccessDenied".to_owned() }),
@@ -53,6 +54,7 @@ fn body(name: &str, key: &str) -> String {
 async fn each_event_goes_to_the_tier_that_its_image_needs() {
     let bodies = [
         body("ObjectCreated:Put", "in/small.bmp"),
+        body("ObjectCreated:Put", "in/middle.bmp"),
         body("ObjectCreated:Put", "in/huge.bmp"),
         body("ObjectRemoved:Delete", "in/huge.bmp"),
         body("ObjectCreated:Put", "in/page.html"),
@@ -65,7 +67,8 @@ async fn each_event_goes_to_the_tier_that_its_image_needs() {
     assert_eq!(again.unwrap(), [""; 0]);
     let expected = [
         ("q-dead", "nonsense"),
-        ("q-medium", "in/huge.bmp"),
+        ("q-large", "in/huge.bmp"),
+        ("q-medium", "in/middle.bmp"),
         ("q-small", "in/small.bmp"),
         ("q-small", "in/huge.bmp"),
         ("q-small", "in/page.html"),
