@@ -41,7 +41,7 @@ impl DynamoCatalog {
         }
         let mut tries = Tries::default();
         loop {
-            let (image, source) = futures::try_join!(self.table.stored(object), self.table.source(object))?;
+            let (image, source) = tokio::try_join!(self.table.stored(object), self.table.source(object))?;
             let parts = match &write.change {
                 RecordChange::Removed => self.removal(write, image.as_ref(), &source)?,
                 _ => self.update(write, image.as_ref(), &source)?,

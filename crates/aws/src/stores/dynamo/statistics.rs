@@ -57,7 +57,7 @@ impl Table {
     pub(super) async fn totals(&self, bucket: &BucketName) -> Result<CollectionStatistics, TableError> {
         let ids: Vec<_> = (0..self.shards()).map(|shard| id(bucket, shard)).collect();
         let items = self.get_many(&ids);
-        let (items, smallest, largest) = futures::try_join!(items, self.sized(bucket, End::First), self.sized(bucket, End::Last))?;
+        let (items, smallest, largest) = tokio::try_join!(items, self.sized(bucket, End::First), self.sized(bucket, End::Last))?;
         let sum = |name: &str| {
             let sum: i64 = items.iter().filter_map(|item| number::<i64>(item, name)).sum();
             u64::try_from(sum).unwrap_or(0)

@@ -190,9 +190,11 @@ pub(super) fn bare(etag: &str) -> &str {
     etag.trim_matches('"')
 }
 
-/// The SHA-256 of the whole object in hex, where it was uploaded with one. That of a multipart object is one of hashes.
+/// The SHA-256 of the whole object in hex, where it was uploaded with one. That of a multipart object, whose ETag has a
+/// hyphen, is one of hashes.
 fn stored_sha256(head: &HeadObjectOutput) -> Option<String> {
-    let whole = head.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);
+    let parts = head.e_tag().is_some_and(|etag| etag.contains('-'));
+    let whole = !parts && head.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);
     let bytes = aws_smithy_types::base64::decode(head.checksum_sha256()?).ok()?;
     (whole && bytes.len() == 32).then(|| hex::encode(bytes))
 }

@@ -118,7 +118,7 @@ impl S3Store {
 
     async fn place(&self, destination: &ObjectRef) -> Result<Place, StoreError> {
         let owner = async { Ok::<_, StoreError>(self.table().owner(destination).await?) };
-        let (there, owner) = futures::try_join!(self.look(destination), owner)?;
+        let (there, owner) = tokio::try_join!(self.look(destination), owner)?;
         Ok(Place { there, owner })
     }
 
