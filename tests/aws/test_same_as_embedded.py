@@ -92,7 +92,12 @@ def objects(s3, bucket):
 
 
 def comparable(record):
-    return None if record is None else {name: value for name, value in record.items() if name not in LEFT_OUT}
+    """A record without what is left out. Its variants stand in the order in which rules ended, which is up to the scheduler of
+    either; each rule's own stay in order."""
+    if record is None:
+        return None
+    record = {name: value for name, value in record.items() if name not in LEFT_OUT}
+    return record | {"variants": sorted(record["variants"], key=lambda variant: variant["rule"])}
 
 
 def fields_that_differ(embedded, aws):
