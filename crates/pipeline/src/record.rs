@@ -247,7 +247,8 @@ fn without(mut record: ImageRecord, rule: &str, others: &Outcomes) -> Option<Ima
     Some(record)
 }
 
-/// What two rules have read from the same bytes. EXIF fields that only one of them was asked for stay.
+/// What two rules have read from the same bytes. EXIF fields and facts about pixels that only one of them was asked for stay,
+/// whichever came first.
 fn joined(former: Option<&ImageMetadata>, new: Option<&ImageMetadata>) -> Option<ImageMetadata> {
     let (Some(former), Some(new)) = (former, new) else { return new.or(former).cloned() };
     let mut joined = new.clone();
@@ -255,6 +256,13 @@ fn joined(former: Option<&ImageMetadata>, new: Option<&ImageMetadata>) -> Option
         joined.exif.entry(name.clone()).or_insert_with(|| value.clone());
     }
     joined.thumbhash = joined.thumbhash.or_else(|| former.thumbhash.clone());
+    joined.blurhash = joined.blurhash.or_else(|| former.blurhash.clone());
+    joined.perceptual_hash = joined.perceptual_hash.or_else(|| former.perceptual_hash.clone());
+    joined.is_opaque = joined.is_opaque.or(former.is_opaque);
+    joined.entropy = joined.entropy.or(former.entropy);
+    if joined.palette.is_empty() {
+        joined.palette.clone_from(&former.palette);
+    }
     Some(joined)
 }
 
@@ -302,6 +310,21 @@ mod tests {
         match decision {
             Decision::Replace { stored, tell } => (*stored, tell),
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_one_rule_reads_of_the_pixels_stays_whichever_comes_first() {
+        let plain = ImageMetadata::new(Format::Png, 4, 3);
+        let described = ImageMetadata {
+            blurhash: Some("b".to_owned()),
+            perceptual_hash: Some("p".to_owned()),
+            is_opaque: Some(true),
+            entropy: Some(1.5),
+            ..plain.clone()
+        };
+        for (first, second) in [(&plain, &described), (&described, &plain)] {
+            assert_eq!(joined(Some(first), Some(second)).as_ref(), Some(&described));
         }
     }
 

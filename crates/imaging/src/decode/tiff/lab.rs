@@ -44,7 +44,9 @@ mod tests {
     fn known_colours_are_met() {
         let check = |stored, bits, encoding, expected: [u64; 3]| {
             let found = to_srgb(stored, bits, encoding);
-            assert!(found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 1), "{stored:?}: {found:?}");
+            // A step of 8 bits, and an eighth of one in 16.
+            let tolerance = if bits == 16 { 32 } else { 1 };
+            assert!(found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= tolerance), "{stored:?}: {found:?}");
         };
         check([255, 0, 0], 8, LabEncoding::Cie, [255, 255, 255]);
         check([0, 128, 128], 8, LabEncoding::Icc, [0, 0, 0]);
