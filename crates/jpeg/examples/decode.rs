@@ -21,7 +21,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             || -> Result<Image, Box<dyn std::error::Error>> { Ok(Decoder::new(&std::fs::read(file)?)?.decode_to_image(scale)?) };
         match decode() {
             Ok(image) if pnm => write_pnm(&image)?,
-            Ok(image) => println!("{} {} {} {:08x} {file}", image.width, image.height, image.channels, crc32(&image.pixels)),
+            Ok(image) => {
+                println!("{} {} {} {:08x} {file}", image.width, image.height, image.channels, crc32fast::hash(&image.pixels))
+            }
             Err(error) => println!("error {file}: {error}"),
         }
     }
@@ -37,9 +39,4 @@ fn write_pnm(image: &Image) -> std::io::Result<()> {
         _ => write!(out, "P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH {channels}\nMAXVAL 255\nTUPLTYPE CMYK\nENDHDR\n")?,
     }
     out.write_all(&image.pixels)
-}
-
-/// CRC-32 as in PNG and zlib.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), |crc, _| crc >> 1 ^ (crc & 1) * 0xEDB8_8320))
 }

@@ -116,7 +116,8 @@ impl Component {
             Down::Repeated { samples, pixels } => (y * samples / pixels, y * samples / pixels),
             Down::Mixed => {
                 let near = y / 2;
-                let other = if y % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(self.height.saturating_sub(1)) };
+                let last = self.height.saturating_sub(1);
+                let other = if y.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(last) };
                 (near, other)
             }
         }

@@ -66,25 +66,27 @@ impl Quant {
 /// Transforms a block into samples at the front of rows that are a stride apart, and clears it.
 type Transform = unsafe fn(&mut Block, &Quant, &mut [u8], usize);
 
+/// Writes one sample all over a block.
+type Fill = fn(u8, &mut [u8], usize);
+
 /// What writes the blocks of one size.
 #[derive(Clone, Copy)]
 pub(crate) struct Inverse {
     transform: Transform,
     /// Writes one sample everywhere.
-    pub fill: fn(u8, &mut [u8], usize),
+    pub fill: Fill,
 }
 
 impl Inverse {
     /// For blocks of `side` samples across and down: 1, 2, 4 or 8.
     pub fn new(side: usize) -> Self {
-        let portable: (Transform, fn(u8, &mut [u8], usize)) = match side {
+        let (portable, fill): (Transform, Fill) = match side {
             8 => (inverse_8, fill::<8>),
             4 => (inverse_4, fill::<4>),
             2 => (inverse_2, fill::<2>),
             _ => (inverse_1, fill::<1>),
         };
-        let transform = vectorised(side).unwrap_or(portable.0);
-        Self { transform, fill: portable.1 }
+        Self { transform: vectorised(side).unwrap_or(portable), fill }
     }
 
     /// Transforms a block into samples at the front of rows that are a stride apart, and clears it.

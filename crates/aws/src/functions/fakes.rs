@@ -100,11 +100,14 @@ pub(crate) fn batch(bodies: &[String], delivery: u32) -> Value {
     json!({ "Records": records })
 }
 
+/// Content and names of user metadata.
+type FakeObject = (Vec<u8>, Vec<&'static str>);
+
 /// Objects in memory, catalog and observer in one. Keys say what goes wrong with them.
 #[derive(Clone, Default)]
 pub(crate) struct Fake {
-    /// Content and names of user metadata, by key; all in the bucket `photos`.
-    pub(crate) objects: Arc<Mutex<HashMap<String, (Vec<u8>, Vec<&'static str>)>>>,
+    /// By key; all in the bucket `photos`.
+    pub(crate) objects: Arc<Mutex<HashMap<String, FakeObject>>>,
     pub(crate) written: Arc<Mutex<Vec<String>>>,
     pub(crate) commits: Arc<Mutex<Vec<CatalogWrite>>>,
     pub(crate) records: Arc<Mutex<Vec<ImageRecord>>>,
@@ -121,7 +124,7 @@ impl Fake {
         self
     }
 
-    fn object(&self, source: &SourceVersion) -> Result<(Vec<u8>, Vec<&'static str>), StoreError> {
+    fn object(&self, source: &SourceVersion) -> Result<FakeObject, StoreError> {
         let key = source.object.key.as_str();
         assert!(!key.contains("bug"), "a bug that this key shows");
         if key.contains("down") {
