@@ -20,7 +20,7 @@ def limits(attempts=5):
             "frames": 100,
             "wall_time": {"secs": 20, "nanos": 0},
         },
-        "output": {"side": 16_383, "pixels": 50_000_000},
+        "output": {"side": 16_383, "pixels": 50_000_000, "avif_pixels": 12_000_000},
         "delivery": {
             "attempts": attempts,
             "lease": {"secs": 60, "nanos": 0},

@@ -11,7 +11,7 @@ from waiting import until
 
 
 def test_every_example_is_driven_here():
-    driven = {"metadata-only", "notifications", "pass-through", "sizes", "thumbnail", "two-buckets", "web"}
+    driven = {"aws", "metadata-only", "notifications", "pass-through", "sizes", "thumbnail", "two-buckets", "web"}
     assert {path.stem for path in EXAMPLES.glob("*.toml")} == driven
 
 
@@ -28,6 +28,17 @@ def test_thumbnail(serve, processed, kind):
     processed(server, f"input/photo.{kind}")
     made = s3.get_object(Bucket="local-bucket", Key="output/photo_thumbnail.jpg")["Body"].read()
     assert (photos.opened(made).format, photos.opened(made).size) == ("JPEG", (128, 96))
+
+
+def test_aws_runs_here_too(serve, processed):
+    server = serve("aws")
+    s3 = server.s3()
+    s3.put_object(Bucket="photos", Key="input/a.png", Body=photos.png(800, 600))
+    processed(server, "input/a.png")
+    expected = {"thumb/input/a.png.jpg": (128, 96), "medium/input/a.png.webp": (512, 384), "large/input/a.png.jpg": (800, 600)}
+    assert set(keys(s3, "prints")) == set(expected)
+    for key, size in expected.items():
+        assert photos.opened(s3.get_object(Bucket="prints", Key=key)["Body"].read()).size == size
 
 
 def test_metadata_only(serve, processed):

@@ -19,7 +19,7 @@ use minilab_pipeline::conformance::Stored;
 use minilab_pipeline::{CatalogWrite, NewVariant, RecordChange, SourceInfo, VariantBody};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{Mutex, MutexGuard};
 use wire::Wire;
 
@@ -101,7 +101,9 @@ impl Backend {
         for name in [photos, prints] {
             empty(&s3, name).await;
         }
-        let options = TableOptions { name: format!("images-{}", draw()), shards, ..TableOptions::new(bucket(photos)) };
+        // Tests of crashes wait for marks to pass.
+        let deletion = Duration::from_millis(750);
+        let options = TableOptions { name: format!("images-{}", draw()), shards, deletion, ..TableOptions::new(bucket(photos)) };
         create_table(&dynamo, &options).await;
         let table_name = options.name.clone();
         let table = Table::new(dynamo.clone(), options);

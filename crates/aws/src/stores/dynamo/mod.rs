@@ -9,7 +9,7 @@ mod source;
 mod statistics;
 mod table;
 
-pub(crate) use owner::{LEAVING_MS, Owner, Right, now_ms};
+pub(crate) use owner::{Owner, Right, now_ms};
 pub(crate) use source::{Source, current, superseded};
 
 pub use catalog::DynamoCatalog;

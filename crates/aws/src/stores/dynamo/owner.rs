@@ -19,10 +19,6 @@ const SEQUENCER: &str = "Sequencer";
 const ETAG: &str = "ETag";
 const LEAVING: &str = "LeavingUntil";
 
-/// For how long a destination that is being left cannot be claimed: longer than the deletion may take, for one whose owner
-/// has died in between.
-pub(crate) const LEAVING_MS: i64 = 10_000;
-
 /// Whose a destination is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Owner {
@@ -157,7 +153,8 @@ impl Table {
     pub(crate) async fn leave(&self, destination: &ObjectRef, owner: &Owner) -> Result<Option<Owner>, TableError> {
         let mut with = Placeholders::default();
         let condition = owner.unchanged(&mut with);
-        let leaving = Owner { leaving_until: Some(now_ms() + LEAVING_MS), ..owner.clone() };
+        let mark = i64::try_from(self.deletion().as_millis() * 2).unwrap_or(i64::MAX);
+        let leaving = Owner { leaving_until: Some(now_ms().saturating_add(mark)), ..owner.clone() };
         let update = format!("SET {}", with.equal(LEAVING, n(leaving.leaving_until.unwrap_or_default())));
         Ok(self.update(&id(destination), &update, &condition, &with).await?.then_some(leaving))
     }

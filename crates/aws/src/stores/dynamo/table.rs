@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use minilab_model::BucketName;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The table: a client and what is configured. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -33,13 +34,22 @@ pub struct TableOptions {
     /// Over how many items the statistics of a bucket are spread. Default 1. It may be raised, never lowered: what a
     /// higher shard holds would no longer be seen.
     pub shards: u16,
+    /// How long the deletion of an object may take. A destination that is being left cannot be claimed for twice as long, for
+    /// one whose owner has died in between. Default 5 s.
+    pub deletion: Duration,
 }
 
 impl TableOptions {
     /// The defaults.
     #[must_use]
     pub fn new(default_bucket: BucketName) -> Self {
-        Self { name: table::DEFAULT_TABLE.to_owned(), key: table::DEFAULT_KEY.to_owned(), default_bucket, shards: 1 }
+        Self {
+            name: table::DEFAULT_TABLE.to_owned(),
+            key: table::DEFAULT_KEY.to_owned(),
+            default_bucket,
+            shards: 1,
+            deletion: Duration::from_secs(5),
+        }
     }
 }
 
@@ -51,6 +61,11 @@ impl Table {
     #[must_use]
     pub fn new(client: Client, options: TableOptions) -> Self {
         Self { inner: Arc::new(Inner { client, options }) }
+    }
+
+    /// How long the deletion of an object may take.
+    pub(crate) fn deletion(&self) -> Duration {
+        self.inner.options.deletion
     }
 
     pub(crate) fn client(&self) -> &Client {

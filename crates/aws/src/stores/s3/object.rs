@@ -3,7 +3,7 @@
 use super::S3Store;
 use super::read::{bare, condition, quoted};
 use super::refusal::{Refusal, refusal, unavailable};
-use crate::stores::dynamo::{LEAVING_MS, Source};
+use crate::stores::dynamo::Source;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{MetadataDirective, StorageClass, TaggingDirective};
 use bytes::Bytes;
@@ -12,7 +12,6 @@ use minilab_model::{BucketName, ObjectRef, Provenance, SourceVersion};
 use minilab_pipeline::{NewVariant, StoreError, VariantBody};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::HashMap;
-use std::time::Duration;
 
 /// What stands in a copy source as it is; everything else is percent-encoded.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
@@ -179,9 +178,9 @@ impl S3Store {
     pub(super) async fn delete(&self, destination: &ObjectRef, etag: &str) -> Result<bool, StoreError> {
         let request =
             self.client().delete_object().bucket(destination.bucket.as_str()).key(destination.key.as_str()).if_match(quoted(etag));
-        let bound = Duration::from_millis(LEAVING_MS.unsigned_abs() / 2);
+        let bound = self.table().deletion();
         match tokio::time::timeout(bound, request.send()).await {
-            Err(_) => Err(unavailable(format!("{destination} could not be deleted within {} s", bound.as_secs()))),
+            Err(_) => Err(unavailable(format!("{destination} could not be deleted within {} s", bound.as_secs_f32()))),
             Ok(Ok(_)) => Ok(true),
             Ok(Err(error)) => match refusal(&error) {
                 Refusal::Missing | Refusal::NoBucket => Ok(true),
