@@ -4,7 +4,7 @@
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use minilab_embedded::EmbeddedError;
-use minilab_model::NameError;
+use minilab_model::{NameError, error_chain};
 use s3s::{S3Error, S3ErrorCode, s3_error};
 
 /// Seconds after which a client that was turned away should come back.
@@ -44,7 +44,7 @@ pub(crate) fn store_error(error: EmbeddedError) -> S3Error {
             s3_error!(ServiceUnavailable, "The store takes no writes until the server is started again; its log says why.")
         }
         E::Corrupt { .. } | E::Io { .. } | E::Sqlite(_) => {
-            tracing::error!(error = chain(&error), "the store failed");
+            tracing::error!(error = error_chain(&error), "the store failed");
             s3_error!(InternalError)
         }
     }
@@ -95,18 +95,6 @@ pub(crate) fn invalid_part_number() -> S3Error {
 
 pub(crate) fn not_implemented(what: &str) -> S3Error {
     s3_error!(NotImplemented, "A header you provided implies functionality that is not implemented: {what}")
-}
-
-/// An error and its sources as one sentence.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::checksum::{self, set_checksum};
 use crate::conditional::{self, dto_moment};
-use crate::error::{chain, custom, invalid_part_number, not_implemented, store_error};
+use crate::error::{custom, invalid_part_number, not_implemented, store_error};
 use crate::operations::{null_version, object_ref};
 use bytes::Bytes;
 use futures::Stream;
@@ -10,6 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, He
 use http::{HeaderName, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use minilab_embedded::{Embedded, EmbeddedError, ObjectInfo};
+use minilab_model::error_chain;
 use s3s::dto::{self, ETag, GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectInput, GetObjectOutput};
 use s3s::dto::{HeadObjectInput, HeadObjectOutput, StreamingBlob, TimestampFormat};
 use s3s::{Body, S3Error, S3Request, S3Response, S3Result, s3_error};
@@ -243,7 +244,7 @@ impl<S: Stream<Item = io::Result<Bytes>>> HttpBody for ObjectBody<S> {
             }
             Some(Err(error)) => {
                 // The status is long sent: all that is left is to break the connection, and to say so here.
-                tracing::error!(error = chain(&error), "an object could not be read to its end");
+                tracing::error!(error = error_chain(&error), "an object could not be read to its end");
                 Some(Err(error))
             }
             None => None,

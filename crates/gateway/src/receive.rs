@@ -2,12 +2,13 @@
 //! announced, and staged. Whatever is wrong leaves nothing behind.
 
 use crate::checksum::{self, Announced};
-use crate::error::{chain, custom, store_error};
+use crate::error::{custom, store_error};
 use crate::request_body::BodyIdle;
 use crate::service::MAX_BODY_BYTES;
 use futures::TryStreamExt as _;
 use http::StatusCode;
 use minilab_embedded::{BodyOptions, ChecksumAlgorithm, Embedded, StagedBody};
+use minilab_model::error_chain;
 use s3s::checksum::ChecksumHasher;
 use s3s::dto::StreamingBlob;
 use s3s::stream::aws_chunked_stream::AwsChunkedStreamError;
@@ -135,7 +136,7 @@ fn body_error(error: StdError) -> S3Error {
         next = layer.source();
     }
     // What is left is the connection: it broke, or did not speak HTTP.
-    tracing::debug!(error = chain(&*error), "the body could not be read");
+    tracing::debug!(error = error_chain(&*error), "the body could not be read");
     s3_error!(IncompleteBody)
 }
 

@@ -7,6 +7,7 @@
 pub mod cloud_event;
 
 mod color;
+mod error_chain;
 mod event;
 mod format;
 mod job;
@@ -24,6 +25,7 @@ mod timestamp;
 mod variant_spec;
 
 pub use color::Color;
+pub use error_chain::error_chain;
 pub use event::{Event, EventKind, EventPattern, Sequencer};
 pub use format::{Format, OutputFormat};
 pub use job::{

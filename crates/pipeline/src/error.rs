@@ -1,7 +1,7 @@
 use crate::catalog::CatalogError;
 use crate::render::RenderFailure;
 use crate::store::StoreError;
-use minilab_model::{FailureCause, FailureKind, HeaderFacts, NameError, ObjectRef};
+use minilab_model::{FailureCause, FailureKind, HeaderFacts, NameError, ObjectRef, error_chain};
 
 /// Why a job did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -73,13 +73,6 @@ impl JobError {
     /// The error and its chain as one sentence.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut next = std::error::Error::source(self);
-        while let Some(source) = next {
-            text.push_str(": ");
-            text.push_str(&source.to_string());
-            next = source.source();
-        }
-        text
+        error_chain(self)
     }
 }

@@ -3,7 +3,7 @@
 use crate::protocol::{AnswerError, Ready, Request, receive, receive_answer, send_request};
 use bytes::Bytes;
 use minilab_imaging::Rendered;
-use minilab_model::{FailureCause, ObjectRef};
+use minilab_model::{FailureCause, ObjectRef, error_chain};
 use minilab_pipeline::{RenderFailure, RenderWork};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::ffi::OsString;
@@ -175,7 +175,7 @@ impl WorkerProcess {
             Ok(Ok(status)) => status,
             _ => {
                 self.kill().await;
-                return Death { failure: died(chain(&error)) };
+                return Death { failure: died(error_chain(&error)) };
             }
         };
         // What it said last can still be on its way. A process that it left behind could hold the pipe open for ever.
@@ -227,17 +227,6 @@ fn signal_name(signal: i32) -> String {
 
 pub(crate) fn died(message: String) -> RenderFailure {
     RenderFailure { cause: FailureCause::WorkerDied, message }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }
 
 /// Keeps the end of what a process writes to standard error. It may write for ever; only that much is kept.

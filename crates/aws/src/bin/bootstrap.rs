@@ -7,6 +7,7 @@ use minilab_aws::functions::Function;
 use minilab_aws::functions::clients::Connection;
 use minilab_aws::functions::invocation::Invocation;
 use minilab_aws::functions::settings::Settings;
+use minilab_model::error_chain;
 use serde_json::{Value, json};
 use std::error::Error;
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // As one line, so that it is one event of the log.
-            println!("{}", json!({"function": "bootstrap", "outcome": "failed", "error": chain(error.as_ref())}));
+            println!("{}", json!({"function": "bootstrap", "outcome": "failed", "error": error_chain(error.as_ref())}));
             ExitCode::FAILURE
         }
     }
@@ -62,16 +63,4 @@ fn bundle() -> Result<Bundle, Box<dyn Error + Send + Sync>> {
 fn deadline(millis: u64) -> Instant {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Instant::now() + Duration::from_millis(millis).saturating_sub(now)
-}
-
-/// An error and its sources as one sentence.
-fn chain(error: &(dyn Error + Send + Sync)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }

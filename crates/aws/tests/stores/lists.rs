@@ -32,7 +32,7 @@ async fn lists_come_in_pages() {
             backend.catalog.commit(processed(&version, "one", Format::Jpeg, 7)).await.unwrap();
             uploaded.push(key);
             // Uploads of one millisecond would be in the order of their keys.
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
     let by_key = |prefix: &str| ListOrder::Key { prefix: prefix.to_owned() };

@@ -104,7 +104,7 @@ impl ApiError {
     pub(super) fn inside(&self) -> Option<String> {
         match self {
             Self::Objects(reason) => Some(reason.clone()),
-            Self::Catalog(_) | Self::Json(_) => Some(super::super::chain(self)),
+            Self::Catalog(_) | Self::Json(_) => Some(minilab_model::error_chain(self)),
             _ => None,
         }
     }

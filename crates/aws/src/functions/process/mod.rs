@@ -12,7 +12,6 @@ mod tests;
 pub use observe::{Observe, ObserveError, S3Observer};
 
 use super::batch::{BatchResponse, Call, QueueMessage};
-use super::chain;
 use super::invocation::{CLOSING, Invocation};
 use super::queues::{Outgoing, Queues};
 use super::settings::{ProcessSettings, SettingsError};
@@ -22,7 +21,9 @@ use crate::Bundle;
 use crate::environment;
 use asked::AskedOnce;
 use futures::{FutureExt as _, StreamExt as _};
-use minilab_model::{Event, FailureCause, FailureKind, Job, Lane, NotificationSpec, Outcome, Provenance, RuleSet, SnsTarget};
+use minilab_model::{
+    Event, FailureCause, FailureKind, Job, Lane, NotificationSpec, Outcome, Provenance, RuleSet, SnsTarget, error_chain,
+};
 use minilab_pipeline::event::{Relayed, from_message};
 use minilab_pipeline::{
     Catalog, CpuPool, CpuPoolOptions, Finished, InProcess, JobError, ObjectStore, RenderFailure, StageTimes, StoreError, Worker,
@@ -214,7 +215,7 @@ impl<S: ObjectStore + Clone, C: Catalog, O: Observe, Q: Queues> Process<S, C, O,
         let events = match from_message(delivery.body.as_bytes()) {
             Ok(events) => events,
             Err(error) => {
-                let error = chain(&error);
+                let error = error_chain(&error);
                 if self.dead_letter_queue.is_none() {
                     return Err(Again::untold(error));
                 }

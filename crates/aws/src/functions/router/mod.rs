@@ -10,7 +10,6 @@ mod tests;
 pub use source::{S3Sources, SourceError, Sources, Start};
 
 use super::batch::{BatchResponse, Call};
-use super::chain;
 use super::invocation::Invocation;
 use super::log::Line;
 use super::queues::{Outgoing, Queues};
@@ -20,7 +19,7 @@ use super::tiers::Tiers;
 use crate::{Bundle, metrics};
 use futures::StreamExt as _;
 use minilab_imaging::{Header, ImageError};
-use minilab_model::{Event, Limits, Rule, RuleSet, VariantSpec};
+use minilab_model::{Event, Limits, Rule, RuleSet, VariantSpec, error_chain};
 use minilab_pipeline::event::{Relayed, from_message};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -139,7 +138,7 @@ impl<R: Sources, Q: Queues> Router<R, Q> {
         let events = match from_message(message.body.as_bytes()) {
             Ok(events) => events,
             Err(error) => {
-                let error = chain(&error);
+                let error = error_chain(&error);
                 let Some(queue) = self.dead_letter_queue.clone() else { return Err(again(&error)) };
                 Line::new("router").with("outcome", "malformed").with("error", &error).count(metrics::FAILED).print();
                 let attributes = vec![("cause", "malformed".to_owned()), ("rule", "-".to_owned()), ("error", error)];
