@@ -36,7 +36,8 @@ mod scan;
 mod standard;
 mod strip;
 
+pub use color::ycbcr_to_rgb;
 pub use decoder::{DecodeOptions, Decoder, Image, Outcome, Scale};
 pub use error::Error;
 pub use info::{ColorModel, Info, Kind, Sampling};
-pub use strip::{Plane, PlaneStrip, Strip};
+pub use strip::{Plane, PlaneSize, PlaneStrip, Strip};

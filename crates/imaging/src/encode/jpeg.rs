@@ -3,8 +3,10 @@
 use super::EncodeOptions;
 use super::attachments::{EXIF_PREFIX, XMP_PREFIX};
 use crate::picture::{Layout, Picture};
+use crate::ycc::{Chroma, Ycc};
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, EncodingError, QuantizationTableType, SamplingFactor};
-use minilab_model::ChromaSubsampling;
+use minilab_model::{ChromaSubsampling, VariantSpec};
+use minilab_resample::Resampler;
 
 /// From this quality on, chroma is kept at full size, as sharp and mozjpeg do.
 const FULL_CHROMA_QUALITY: u8 = 90;
@@ -46,6 +48,18 @@ pub(super) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<V
     attach(&mut encoder, options).map_err(|error| error.to_string())?;
     encoder.encode(&samples, width, height, color_type).map_err(|error| error.to_string())?;
     Ok(output)
+}
+
+/// How large chroma is to be in a variant that is written of luma and chroma as they are; `None` for a progressive one, whose encoder
+/// takes RGB.
+pub(crate) fn chroma(spec: &VariantSpec) -> Option<Chroma> {
+    let half = sampling(spec.chroma, spec.quality()) == SamplingFactor::F_2_2;
+    (!spec.progressive).then_some(if half { Chroma::Half } else { Chroma::Full })
+}
+
+/// Luma and chroma as a file.
+pub(super) fn encode_ycc(ycc: &Ycc, options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
+    encode(&ycc.to_rgb(&mut Resampler::new())?, options)
 }
 
 fn sampling(chroma: ChromaSubsampling, quality: u8) -> SamplingFactor {
