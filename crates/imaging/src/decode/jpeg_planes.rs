@@ -13,16 +13,16 @@ pub(super) fn suffice(options: &DecodeOptions<'_>) -> bool {
     !options.take.whole && options.take.targets.iter().all(|target| !target.linear_light)
 }
 
-/// Whether every target has samples enough, twice as many as it needs in each direction, of chroma that is shrunk as luma is.
-pub(super) fn small_chroma_suffices(options: &DecodeOptions<'_>) -> bool {
+/// Whether every target has samples enough, twice as many as it needs in each direction, where chroma has half as many as luma.
+pub(super) fn half_chroma_suffices(options: &DecodeOptions<'_>) -> bool {
     options.take.targets.iter().all(|target| {
         let ratio = (target.part.width / f64::from(target.to.width)).min(target.part.height / f64::from(target.to.height));
-        target.chroma == Chroma::Half || ratio >= SMALL_CHROMA_RATIO
+        target.chroma == Chroma::Half || ratio >= HALF_CHROMA_RATIO
     })
 }
 
-/// Chroma of half the size leaves a factor of two to the resize.
-const SMALL_CHROMA_RATIO: f64 = 4.0;
+/// With that, a factor of two is left to the resize.
+const HALF_CHROMA_RATIO: f64 = 4.0;
 
 /// Takes the planes' rows and makes every target from them.
 pub(super) struct PlaneSink {
