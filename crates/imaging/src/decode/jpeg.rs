@@ -87,7 +87,7 @@ fn decode_planes(decoder: &Decoder<'_>, scale: Scale, options: &DecodeOptions<'_
     let outcome = decoded.map_err(refused)?;
     match broken_off {
         Some(error) => Err(error),
-        None => Ok(Decoded { whole: None, resized: sink.finish(), opaque: true, damage: damage(outcome) }),
+        None => Ok(Decoded { whole: None, resized: sink.finish()?, opaque: true, damage: damage(outcome) }),
     }
 }
 
