@@ -2,7 +2,7 @@
 //! `cargo run --release -p minilab-jpeg --example time_encode -- <runs> <quality> <file>...`
 
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, QuantizationTableType, SamplingFactor};
-use minilab_jpeg::{Decoder, EncodeOptions, Encoder, Scale, Subsampling};
+use minilab_jpeg::{Decoder, EncodeOptions, Encoder, HuffmanTables, Scale, Subsampling};
 use std::error::Error;
 use std::time::Instant;
 
@@ -28,7 +28,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (name, subsampling, factor) in
             [("4:2:0", Subsampling::Half, SamplingFactor::F_2_2), ("4:4:4", Subsampling::Full, SamplingFactor::F_1_1)]
         {
-            let options = EncodeOptions { width, height, components: 3, subsampling, luma: table, chroma: table };
+            let options = EncodeOptions {
+                width,
+                height,
+                components: 3,
+                subsampling,
+                huffman: HuffmanTables::Standard,
+                luma: table,
+                chroma: table,
+            };
             let (ours, our_bytes) = median(runs, || {
                 let mut encoder = Encoder::new(&options)?;
                 encoder.push_rgb(&image.pixels)?;

@@ -38,7 +38,7 @@ mod standard;
 mod strip;
 
 pub use decoder::{DecodeOptions, Decoder, Image, Outcome, Scale};
-pub use encode::{EncodeError, EncodeOptions, Encoder, PlaneRows, Subsampling};
+pub use encode::{EncodeError, EncodeOptions, Encoder, HuffmanTables, PlaneRows, Subsampling};
 pub use error::Error;
 pub use info::{ColorModel, Info, Kind, Sampling};
 pub use strip::{Plane, PlaneStrip, Strip};
