@@ -27,11 +27,6 @@ pub(super) const STANDARD: [[Table<'_>; 2]; 2] = [
     ],
 ];
 
-/// Symbols that AC coefficients of 8-bit images can have.
-pub(super) fn legal_ac_symbols() -> [u8; 162] {
-    LUMA_AC_SYMBOLS
-}
-
 /// A code, in the low bits, and how many bits it has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Code {

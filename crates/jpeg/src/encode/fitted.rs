@@ -2,8 +2,7 @@
 //!
 //! The files of small images are mostly tables: those of the standard take 420 bytes, as much as a sixth of a thumbnail.
 
-use super::codes::{Table, legal_ac_symbols};
-use crate::standard::SIZES;
+use super::codes::Table;
 
 /// Longest code of the format.
 const MOST_BITS: usize = 16;
@@ -29,13 +28,14 @@ pub(super) fn fitted(occurrences: &Occurrences) -> Table<'static> {
     Table { counts, symbols: symbols.into() }
 }
 
-/// A count for each symbol that any image can have, so that none is without a code.
-pub(super) fn admit_all(dc: &mut Occurrences, ac: &mut Occurrences) {
-    for symbol in SIZES {
-        dc[usize::from(symbol)] += 1;
-    }
-    for symbol in legal_ac_symbols() {
-        ac[usize::from(symbol)] += 1;
+/// Adds what the table of the standard expects of 65,536 symbols, at least one of each that any image can have: a part of an image
+/// says little about the rest.
+pub(super) fn expect(occurrences: &mut Occurrences, standard: &Table<'_>) {
+    let mut symbols = standard.symbols.iter();
+    for (&count, length) in standard.counts.iter().zip(1..) {
+        for &symbol in symbols.by_ref().take(count.into()) {
+            occurrences[usize::from(symbol)] += 1 << (MOST_BITS - length);
+        }
     }
 }
 
@@ -99,6 +99,7 @@ fn shortened(mut counts: [u32; MOST_TREE_BITS + 1]) -> [u8; MOST_BITS] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::codes::STANDARD;
     use super::*;
 
     fn table(occurrences: &[(u8, u32)]) -> Table<'static> {
@@ -149,8 +150,13 @@ mod tests {
         let table = fitted(&[1; 256]);
         assert_eq!(table.symbols.len(), 256);
         assert!(taken(&table.counts) < 1 << 16);
-        let (mut dc, mut ac) = ([0; 256], [0; 256]);
-        admit_all(&mut dc, &mut ac);
-        assert_eq!((fitted(&dc).symbols.len(), fitted(&ac).symbols.len()), (12, 162));
+        for [dc, ac] in &STANDARD {
+            let [mut dc_occurrences, mut ac_occurrences] = [[0; 256]; 2];
+            expect(&mut dc_occurrences, dc);
+            expect(&mut ac_occurrences, ac);
+            assert_eq!((fitted(&dc_occurrences).symbols.len(), fitted(&ac_occurrences).symbols.len()), (12, 162));
+            // The table is the best for what it expects.
+            assert_eq!(fitted(&dc_occurrences).counts, dc.counts);
+        }
     }
 }

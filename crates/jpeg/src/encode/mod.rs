@@ -270,3 +270,28 @@ fn check_steps(steps: &[u16; 64]) -> Result<(), EncodeError> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::fdct::Portable;
+    use super::*;
+
+    #[test]
+    fn every_machine_makes_the_same_file() {
+        for (width, height) in [(1, 1), (17, 9), (50, 70), (333, 47)] {
+            let count = usize::from(width) * usize::from(height) * 3;
+            let pixels: Vec<u8> = (0..count).map(|index| (index * index / 5 % 256) as u8).collect();
+            for (subsampling, huffman) in [(Subsampling::Full, HuffmanTables::Fitted), (Subsampling::Half, HuffmanTables::Standard)]
+            {
+                let options = EncodeOptions { width, height, components: 3, subsampling, huffman, luma: [2; 64], chroma: [9; 64] };
+                let [portable, best] = [Machine::Portable(Portable), Machine::detect()].map(|machine| {
+                    let mut encoder = Encoder::on(machine, &options).unwrap();
+                    encoder.push_rgb(&pixels).unwrap();
+                    encoder.finish().unwrap()
+                });
+                assert_eq!(portable, best, "{width}×{height} {subsampling:?}");
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@ use super::entropy::{BitSink, Sink, code_block, code_repeat};
 use super::fdct::{Pair, Quantizer, Transform};
 #[cfg(target_arch = "x86_64")]
 use super::fdct_avx2::Avx2;
-use super::fitted::{admit_all, fitted};
+use super::fitted::{expect, fitted};
 use super::layout::Layout;
 use super::machine::Machine;
 use super::tokens::Tokens;
@@ -14,7 +14,7 @@ use super::{EncodeOptions, HuffmanTables, headers};
 use std::borrow::Cow;
 
 /// Symbols that are kept until the tables are made, at most: 4 MiB of them, a photograph of some four megapixels. A larger image
-/// has the tables that fit its upper part.
+/// has the tables that fit its upper part, and a little those of the standard.
 const MOST_TOKENS: usize = 1 << 20;
 
 /// The state between strips.
@@ -59,7 +59,7 @@ impl Scan {
                 headers::scan(output, layout, &STANDARD);
                 None
             }
-            HuffmanTables::Fitted => Some(Tokens::default()),
+            HuffmanTables::Fitted => Some(Tokens::new()),
         };
         Self {
             blocks: Blocks { means: [0; 3], quantizers: [&options.luma, &options.chroma].map(Quantizer::new) },
@@ -101,12 +101,12 @@ impl Scan {
     /// Makes the tables of what has come, and writes it. If `more` is to come, they have codes for everything.
     fn settle(&mut self, layout: &Layout, more: bool, output: &mut Vec<u8>) {
         let Some(tokens) = self.tokens.take() else { return };
-        let tables = tokens.occurrences().map(|[mut dc, mut ac]| {
-            if more {
-                admit_all(&mut dc, &mut ac);
-            }
-            [fitted(&dc), fitted(&ac)]
-        });
+        let mut occurrences = tokens.occurrences();
+        if more {
+            let tables = occurrences.as_flattened_mut().iter_mut().zip(STANDARD.as_flattened());
+            tables.for_each(|(occurrences, standard)| expect(occurrences, standard));
+        }
+        let tables = occurrences.map(|classes| classes.map(|occurrences| fitted(&occurrences)));
         headers::scan(output, layout, &tables);
         let Writer { cursor, buffer, codes } = &mut self.writer;
         tokens.write(&tables, cursor, buffer, output);

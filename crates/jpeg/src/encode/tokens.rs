@@ -7,27 +7,34 @@ use super::entropy::Sink;
 use super::fitted::Occurrences;
 
 /// Tokens between two looks at whether there is room.
-const BUFFER_TOKENS: usize = 4096;
-/// More than a group of MCUs has.
-const GROUP_TOKENS: usize = 1024;
+const BUFFER_TOKENS: usize = 2048;
+/// More than a group of MCUs has: six blocks of 65.
+const GROUP_TOKENS: usize = 512;
 /// Of tokens, how many fit the bit writer's buffer between two looks at it.
 const PIECE_TOKENS: usize = 512;
 
 /// Tokens in the order of the scan. Bits 0 to 15 of one are those that follow the code, 16 to 23 the symbol, whose lower half is
 /// their number, 24 the class of the table (DC, AC), 25 the kind of component.
-#[derive(Default)]
 pub(super) struct Tokens {
     list: Vec<u32>,
+    /// Where those of a strip are gathered.
+    buffer: Box<[u32; BUFFER_TOKENS]>,
 }
 
-/// Where tokens are gathered for a strip.
+/// Gathers tokens.
 pub(super) struct TokenSink<'a> {
-    tokens: &'a mut Tokens,
-    buffer: [u32; BUFFER_TOKENS],
+    list: &'a mut Vec<u32>,
+    buffer: &'a mut [u32; BUFFER_TOKENS],
+    /// How many are in the buffer.
     at: usize,
 }
 
 impl Tokens {
+    /// None yet.
+    pub fn new() -> Self {
+        Self { list: Vec::new(), buffer: Box::new([0; BUFFER_TOKENS]) }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.list.len()
@@ -35,16 +42,18 @@ impl Tokens {
 
     /// A way to append some; [`TokenSink::finish`] ends it.
     pub fn sink(&mut self) -> TokenSink<'_> {
-        TokenSink { tokens: self, buffer: [0; BUFFER_TOKENS], at: 0 }
+        TokenSink { list: &mut self.list, buffer: &mut self.buffer, at: 0 }
     }
 
     /// How often each symbol occurs, by kind of component and class.
     pub fn occurrences(&self) -> [[Occurrences; 2]; 2] {
-        let mut occurrences = [0; 1024];
-        for token in &self.list {
-            occurrences[(token >> 16) as usize & 1023] += 1;
+        // Twice, since one symbol often follows itself, and its count would have to wait.
+        let mut halves = [[0; 1024]; 2];
+        for (index, token) in self.list.iter().enumerate() {
+            halves[index & 1][(token >> 16) as usize & 1023] += 1;
         }
-        let table = |kind: usize, class: usize| std::array::from_fn(|symbol| occurrences[kind << 9 | class << 8 | symbol]);
+        let both = |place: usize| halves[0][place] + halves[1][place];
+        let table = |kind: usize, class: usize| std::array::from_fn(|symbol| both(kind << 9 | class << 8 | symbol));
         [[table(0, 0), table(0, 1)], [table(1, 0), table(1, 1)]]
     }
 
@@ -78,7 +87,7 @@ impl TokenSink<'_> {
     /// Hands over what is left.
     #[inline(always)]
     pub fn finish(self) {
-        self.tokens.list.extend_from_slice(&self.buffer[..self.at.min(BUFFER_TOKENS)]);
+        self.list.extend_from_slice(&self.buffer[..self.at.min(BUFFER_TOKENS)]);
     }
 }
 
@@ -86,7 +95,7 @@ impl Sink for TokenSink<'_> {
     #[inline(always)]
     fn make_room(&mut self) {
         if self.at > BUFFER_TOKENS - GROUP_TOKENS {
-            self.tokens.list.extend_from_slice(&self.buffer[..self.at.min(BUFFER_TOKENS)]);
+            self.list.extend_from_slice(&self.buffer[..self.at.min(BUFFER_TOKENS)]);
             self.at = 0;
         }
     }
