@@ -11,8 +11,8 @@ use minilab_model::ChromaSubsampling;
 const FULL_CHROMA_QUALITY: u8 = 90;
 
 /// Scans a component: the mean of each block, then the rest. That is 2 to 6% smaller than baseline with the standard tables
-/// (five photographs, quality 50 to 90). The encoder does not gather ends of blocks into runs, so every further scan
-/// costs: its default, four, makes files 3 to 9% larger than baseline.
+/// (five photographs, quality 50 to 90), which our baseline files have no longer: it is for pictures that get sharper as they load. The
+/// encoder does not gather ends of blocks into runs, so every further scan costs: its default, four, makes files 3 to 9% larger.
 const PROGRESSIVE_SCANS: u8 = 2;
 
 /// Of the quantisation tables that are in use, that of Klein, Silverstein and Carney (*Relevance of human vision to JPEG-DCT compression*,
@@ -196,9 +196,6 @@ mod tests {
             let file = encoded(layout, 80, ChromaSubsampling::Auto, true);
             assert_eq!(frame(&file).0, 0xc2);
             assert!(read_header(&file, &DecodeLimits::default()).unwrap().progressive);
-            // Or there would be no reason to ask for it.
-            let baseline = encoded(layout, 80, ChromaSubsampling::Auto, false);
-            assert!(file.len() < baseline.len(), "{} bytes, baseline has {}", file.len(), baseline.len());
         }
     }
 }
