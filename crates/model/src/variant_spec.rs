@@ -37,7 +37,7 @@ pub struct VariantSpec {
     /// How much chroma is kept in JPEG.
     #[serde(default, skip_serializing_if = "is_default")]
     pub chroma: ChromaSubsampling,
-    /// Whether JPEG is written progressively: some percent smaller, shown coarse to fine, slower to make. Off by default.
+    /// Whether JPEG is written progressively: shown coarse to fine, about as large, slower to make. Off by default.
     #[serde(default, skip_serializing_if = "is_default")]
     pub progressive: bool,
     /// The colours that the file is in.
