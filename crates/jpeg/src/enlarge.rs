@@ -1,5 +1,7 @@
 //! Subsampled components at the output's size: repeated, or interpolated as libjpeg does it by default ("fancy upsampling",
 //! `jdsample.c`), where a sample counts three quarters and its neighbour one.
+//!
+//! The loops are such that the compiler makes vector instructions of them, of AVX2 where the processor has them.
 
 /// How a row of samples becomes a row of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,23 @@ pub(crate) fn choose(across: (usize, usize), down: (usize, usize), width: usize,
 impl Across {
     /// Fills `row` from one row of samples.
     pub fn enlarge(self, samples: &[u8], row: &mut [u8]) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            #[allow(unsafe_code)]
+            // SAFETY: this processor has AVX2.
+            return unsafe { self.enlarge_avx2(samples, row) };
+        }
+        self.enlarge_portable(samples, row);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn enlarge_avx2(self, samples: &[u8], row: &mut [u8]) {
+        self.enlarge_portable(samples, row);
+    }
+
+    #[inline(always)]
+    fn enlarge_portable(self, samples: &[u8], row: &mut [u8]) {
         match self {
             Self::Same => row.copy_from_slice(&samples[..row.len()]),
             Self::Repeated { samples: 1, pixels: 2 } => repeat(samples, row),
@@ -75,6 +94,23 @@ impl Across {
 
     /// Fills `row` from two rows of samples; `lower` says whether the row lies in the lower half of the near one.
     pub fn enlarge_mixed(self, near: &[u8], other: &[u8], lower: bool, mixed: &mut [u16], row: &mut [u8]) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            #[allow(unsafe_code)]
+            // SAFETY: this processor has AVX2.
+            return unsafe { self.enlarge_mixed_avx2(near, other, lower, mixed, row) };
+        }
+        self.enlarge_mixed_portable(near, other, lower, mixed, row);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn enlarge_mixed_avx2(self, near: &[u8], other: &[u8], lower: bool, mixed: &mut [u16], row: &mut [u8]) {
+        self.enlarge_mixed_portable(near, other, lower, mixed, row);
+    }
+
+    #[inline(always)]
+    fn enlarge_mixed_portable(self, near: &[u8], other: &[u8], lower: bool, mixed: &mut [u16], row: &mut [u8]) {
         for ((mixed, &near), &other) in mixed.iter_mut().zip(near).zip(other) {
             *mixed = u16::from(near) * 3 + u16::from(other);
         }
@@ -90,8 +126,12 @@ impl Across {
 }
 
 fn repeat(samples: &[u8], row: &mut [u8]) {
-    for (pair, &sample) in row.chunks_mut(2).zip(samples) {
-        pair.fill(sample);
+    let (pairs, odd) = row.as_chunks_mut::<2>();
+    for (pair, &sample) in pairs.iter_mut().zip(samples) {
+        *pair = [sample; 2];
+    }
+    if let ([last], Some(&sample)) = (odd, samples.get(pairs.len())) {
+        *last = sample;
     }
 }
 
@@ -102,19 +142,22 @@ fn interpolate<T: Copy>(samples: &[T], row: &mut [u8], mix: impl Fn(T, T, bool) 
     let (Some(&first), Some(&last)) = (samples.first(), samples.last()) else { return };
     let second = samples.get(1).copied().unwrap_or(first);
     let before_last = samples.iter().rev().nth(1).copied().unwrap_or(last);
-    let mut pairs = row.chunks_mut(2);
-    if let Some([left, right]) = pairs.next() {
+    let (pairs, odd) = row.as_chunks_mut::<2>();
+    let inner = samples.len().saturating_sub(2).min(pairs.len().saturating_sub(1));
+    if let Some([left, right]) = pairs.first_mut() {
         (*left, *right) = (mix(first, first, false), mix(first, second, true));
     }
-    for (window, pair) in samples.windows(3).zip(&mut pairs) {
-        if let ([before, sample, after], [left, right]) = (window, pair) {
-            (*left, *right) = (mix(*sample, *before, false), mix(*sample, *after, true));
+    // Slices of one length, so that this becomes vector code.
+    if inner > 0 {
+        let (before, near, after) = (&samples[..inner], &samples[1..=inner], &samples[2..inner + 2]);
+        for (((pair, &before), &near), &after) in pairs[1..=inner].iter_mut().zip(before).zip(near).zip(after) {
+            *pair = [mix(near, before, false), mix(near, after, true)];
         }
     }
-    match pairs.next() {
-        Some([left, right]) => (*left, *right) = (mix(last, before_last, false), mix(last, last, true)),
+    match (pairs.get_mut(inner + 1), odd) {
+        (Some([left, right]), _) => (*left, *right) = (mix(last, before_last, false), mix(last, last, true)),
         // In an odd row, the last sample gives one pixel.
-        Some([left]) => *left = mix(last, before_last, false),
+        (None, [left]) => *left = mix(last, before_last, false),
         _ => {}
     }
 }

@@ -1,5 +1,8 @@
 //! YCbCr to RGB with the constants of JFIF (BT.601, full range), in 16-bit fixed point.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
 /// `value · 2^16`, rounded.
 const fn fixed(value: f64) -> i32 {
     (value * 65536.0 + 0.5) as i32
@@ -13,6 +16,16 @@ const HALF: i32 = 1 << 15;
 
 /// Converts a row; `rgb` is three times as long as the others, which are equally long.
 pub(crate) fn ycbcr_to_rgb(luma: &[u8], blue: &[u8], red: &[u8], rgb: &mut [u8]) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        #[allow(unsafe_code)]
+        // SAFETY: this processor has AVX2.
+        return unsafe { avx2::ycbcr_to_rgb(luma, blue, red, rgb) };
+    }
+    ycbcr_to_rgb_portable(luma, blue, red, rgb);
+}
+
+fn ycbcr_to_rgb_portable(luma: &[u8], blue: &[u8], red: &[u8], rgb: &mut [u8]) {
     let samples = luma.iter().zip(blue).zip(red);
     for (pixel, ((&y, &cb), &cr)) in rgb.chunks_exact_mut(3).zip(samples) {
         let y = i32::from(y);
@@ -55,7 +68,7 @@ mod tests {
             for cb in (0..=255).step_by(5) {
                 for cr in (0..=255).step_by(5) {
                     let mut rgb = [0; 3];
-                    ycbcr_to_rgb(&[y], &[cb], &[cr], &mut rgb);
+                    ycbcr_to_rgb_portable(&[y], &[cb], &[cr], &mut rgb);
                     let (y, b, r) = (f64::from(y), f64::from(cb) - 128.0, f64::from(cr) - 128.0);
                     let exact = [y + 1.402 * r, y - 0.114 * 1.772 / 0.587 * b - 0.299 * 1.402 / 0.587 * r, y + 1.772 * b];
                     for (got, want) in rgb.into_iter().zip(exact) {
@@ -63,6 +76,22 @@ mod tests {
                         assert!(error < 0.51, "{y} {b} {r}: {got}, not {want}");
                     }
                 }
+            }
+        }
+    }
+
+    /// Every combination of chroma, with lumas that clamp at either end, in rows of odd lengths.
+    #[test]
+    fn vector_code_agrees_with_its_twin() {
+        let blue: Vec<u8> = (0..=u16::MAX).map(|index| (index >> 8) as u8).collect();
+        let red: Vec<u8> = (0..=u16::MAX).map(|index| index as u8).collect();
+        for y in [0, 1, 77, 128, 200, 255] {
+            for length in [0, 1, 15, 16, 17, 33, 65_536] {
+                let luma = vec![y; length];
+                let (mut vector, mut portable) = (vec![0; 3 * length], vec![0; 3 * length]);
+                ycbcr_to_rgb(&luma, &blue[..length], &red[..length], &mut vector);
+                ycbcr_to_rgb_portable(&luma, &blue[..length], &red[..length], &mut portable);
+                assert!(vector == portable, "{y} {length}");
             }
         }
     }
