@@ -15,6 +15,10 @@ FOLDERS = ["photos", "jpeg/photos"]
 PACKAGES = ["mate-backgrounds", "lomiri-wallpapers-16.04", "lxqt-themes"]
 # Smaller ones are pictures for telephones and previews.
 LEAST_PIXELS = 1_900_000
+# Other sizes of a picture that is there.
+DOUBLE = ["Honeywave/contents/images/1080x1920.jpg", "SafeLanding/contents/images/1622x2880.jpg", "Elephants.jpg", "Elephants_5640x3172.jpg"]
+# Those of the first measurements: they are in every job.
+NAMED = ["2004default", "Kleiber", "firstgeneration", "string", "photo", "Infinite-Sea", "rhythm"]
 QUICK = ["Kleiber", "photo", "string", "Infinite-Sea", "FallenLeaf"]
 KINDS = {"baseline": [], "progressive": ["-progressive"]}
 
@@ -27,6 +31,8 @@ class Photo:
     sampling: str
     kind: str
     paths: dict[str, Path]
+    # Whether its turn in a job that takes every second photo comes now.
+    even: bool
 
     def bytes(self, kind):
         return self.paths[kind].stat().st_size
@@ -58,7 +64,7 @@ def originals(work):
     found = [work / "e2e/photo.jpg"]
     for folder in FOLDERS:
         found += sorted(path for path in (work / folder).rglob("*") if path.suffix.lower() in (".jpg", ".jpeg") and path.is_file())
-    return [path for path in found if not path.is_symlink()]
+    return [path for path in found if not path.is_symlink() and not path.as_posix().endswith(tuple(f"/{end}" for end in DOUBLE))]
 
 
 def photos(work, quick=False):
@@ -71,7 +77,8 @@ def photos(work, quick=False):
             continue
         name = name_of(path, made)
         kind, width, height, sampling = facts
-        made[name] = Photo(name, width, height, sampling, kind, {other: work / f"jpeg/files/{other}/{name}.jpg" for other in KINDS})
+        paths = {other: work / f"jpeg/files/{other}/{name}.jpg" for other in KINDS}
+        made[name] = Photo(name, width, height, sampling, kind, paths, even=len(made) % 2 == 0)
         if not quick or name in QUICK:
             write(made[name], path)
     return [photo for name, photo in made.items() if not quick or name in QUICK]

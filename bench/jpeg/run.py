@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """JPEG thumbnails beside sharp, libvips, Pillow, pillow-simd and libjpeg-turbo: file bytes in memory → JPEG quality 80 bytes in memory.
 
-    bench/jpeg/run.sh [--quick] [--times 20] [--lanes 2] [--only NAME…] [--markdown DIR]
+    bench/jpeg/run.sh [--quick] [--every] [--times 20] [--lanes 2] [--only NAME…] [--markdown DIR]
 
 Each engine is a process that stays, with one thread, on one CPU; they take turns, a run each, so that the machine's noise hits all
 alike. A figure is the median of `--times` runs, after one to warm up. Ratios are of CPU time (user and system, all of the process),
-which other load moves far less than wall time; the wall times' means stand beside them. Several lanes measure several photos at once, each
+which other load moves far less than wall time; the wall times' means, which count on an idle machine alone, stand beside them. Several lanes measure several photos at once, each
 on a CPU of its own.
 """
 
@@ -29,7 +29,7 @@ import pyvips  # noqa: E402
 
 import report  # noqa: E402
 from engines import CLONES, OURS, SEPARATE, Engine, commands  # noqa: E402
-from files import photos  # noqa: E402
+from files import NAMED, photos  # noqa: E402
 from photographs import PHOTOS, label  # noqa: E402
 from scoring import References, Scorer, scored  # noqa: E402
 
@@ -52,6 +52,13 @@ LARGE = {"Kleiber": "baseline", "Infinite-Sea": "progressive"}
 SCORED_SIZES = [128, 1024]
 
 
+def takes_part(photo, kind, sizes):
+    """Two jobs take the time of the others together: they take the named photos and some more, unless all are asked for."""
+    if kind == "progressive":
+        return photo.name in NAMED or photo.kind == kind
+    return len(sizes) == 1 or photo.name in NAMED or photo.even
+
+
 def measure(engines, file, sizes, times):
     """{engine: (median wall ms, median CPU ms, bytes)}; the slower of sharp's two ways of making several sizes is left out."""
     chosen = [name for name in engines if name != CLONES or len(sizes) > 1]
@@ -69,7 +76,7 @@ def measure(engines, file, sizes, times):
     return medians
 
 
-def lane(cpu, waiting, started, work, times, found):
+def lane(cpu, waiting, started, work, args, found):
     """Measures photo after photo on one CPU, with engines of its own."""
     engines = {name: Engine(name, command, work, cpu) for name, command in started.items()}
     try:
@@ -77,8 +84,10 @@ def lane(cpu, waiting, started, work, times, found):
             photo = waiting.get_nowait()
             begun = time.perf_counter()
             for name, kind, sizes in JOBS:
+                if not args.every and not takes_part(photo, kind, sizes):
+                    continue
                 try:
-                    found[(photo.name, name)] = measure(engines, photo.paths[kind], sizes, times)
+                    found[(photo.name, name)] = measure(engines, photo.paths[kind], sizes, args.times)
                 except RuntimeError as error:
                     print(f"{photo.name}, {name}: {error}", file=sys.stderr)
             print(f"{photo.name}: {time.perf_counter() - begun:.1f} s", file=sys.stderr, flush=True)
@@ -89,12 +98,12 @@ def lane(cpu, waiting, started, work, times, found):
             engine.end()
 
 
-def times_of(chosen, started, work, times, lanes):
+def times_of(chosen, started, work, args):
     waiting, found = queue.Queue(), {}
     # The largest first, so that the lanes end together.
     for photo in sorted(chosen, key=lambda photo: -photo.width * photo.height):
         waiting.put(photo)
-    threads = [threading.Thread(target=lane, args=(cpu, waiting, started, work, times, found)) for cpu in range(lanes)]
+    threads = [threading.Thread(target=lane, args=(cpu, waiting, started, work, args, found)) for cpu in range(args.lanes)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -246,6 +255,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=HERE.parent / ".work")
     parser.add_argument("--quick", action="store_true", help="five photos, five runs, no quality")
+    parser.add_argument("--every", action="store_true", help="every job for every photo: takes twice as long")
     parser.add_argument("--times", type=int, help="runs of each engine for each photo and job (default 20)")
     parser.add_argument("--lanes", type=int, default=os.cpu_count(), help="photos at once, each on a CPU of its own (default: all)")
     parser.add_argument("--only", nargs="+", help="photos by name")
@@ -255,7 +265,7 @@ def main():
     parser.add_argument("--json", type=Path, help="default: WORK/jpeg/results.json")
     args = parser.parse_args()
     work = args.work.resolve()
-    times = args.times or (5 if args.quick else 20)
+    args.times = args.times or (5 if args.quick else 20)
     started = commands(work, args.ours or work / "jpeg/ours")
     if args.peers:
         started = {name: command for name, command in started.items() if name == OURS or name.split(",")[0] in args.peers}
@@ -272,12 +282,12 @@ def main():
         "rustc": report.first_line("rustc", "--version").removeprefix("rustc "),
     })  # fmt: skip
     chosen = [photo for photo in photos(work, args.quick) if not args.only or photo.name in args.only]
-    found = times_of(chosen, started, work, times, args.lanes)
+    found = times_of(chosen, started, work, args)
     memory = memory_of(chosen, started, work)
     quality = {} if args.quick or SEPARATE not in started else quality_of(chosen, started, work)
 
     report.print_heading(facts)
-    print(f"{len(chosen)} photos, medians of {times} runs in turns, one thread, {args.lanes} lanes.")
+    print(f"{len(chosen)} photos, medians of {args.times} runs in turns, one thread, {args.lanes} lanes.")
     print("* decodes alone, at the scale of the largest size.\n")
     means, scores = quality_tables(quality)
     short = [summary(found, peers), spread(found, peers), aims(found), memory_table(memory, names) if memory else "", means if quality else ""]
