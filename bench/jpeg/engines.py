@@ -30,7 +30,7 @@ class Engine:
     """A process on one CPU with one thread for pixels."""
 
     def __init__(self, name, command, work, cpu):
-        self.name = name
+        self.name, self.cpu = name, cpu
         env = {**os.environ, "VIPS_CONCURRENCY": "1", "NODE_PATH": str(work / "engine/node_modules"), "OMP_NUM_THREADS": "1"}
         pinned = ["taskset", "-c", str(cpu), *command]
         self.process = subprocess.Popen(pinned, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)

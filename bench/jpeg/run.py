@@ -29,7 +29,7 @@ import pyvips  # noqa: E402
 
 import report  # noqa: E402
 from engines import CLONES, OURS, SEPARATE, Engine, commands  # noqa: E402
-from files import NAMED, photos  # noqa: E402
+from files import NAMED, frame, photos  # noqa: E402
 from photographs import PHOTOS, label  # noqa: E402
 from scoring import References, Scorer, scored  # noqa: E402
 
@@ -59,10 +59,21 @@ def takes_part(photo, kind, sizes):
     return len(sizes) == 1 or photo.name in NAMED or photo.even
 
 
-def measure(engines, file, sizes, times):
+def checked(engine, file, sizes, longest, scratch):
+    """The first run of an engine: its pictures must have the size that was asked for. What run it was."""
+    out = scratch / f"{engine.name}-{engine.cpu}"
+    run = engine.job(file, sizes, out=out)
+    for index, size in enumerate(sizes[: len(run[2])]):
+        facts = frame(Path(f"{out}.{index}").read_bytes())
+        if facts is None or max(facts[1:3]) != min(size, longest):
+            raise RuntimeError(f"{engine.name} made {facts} for {size} px")
+    return run
+
+
+def measure(engines, file, sizes, times, longest, scratch):
     """{engine: (median wall ms, median CPU ms, bytes)}; the slower of sharp's two ways of making several sizes is left out."""
     chosen = [name for name in engines if name != CLONES or len(sizes) > 1]
-    warm = {name: engines[name].job(file, sizes) for name in chosen}
+    warm = {name: checked(engines[name], file, sizes, longest, scratch) for name in chosen}
     if CLONES in chosen:
         chosen.remove(max((SEPARATE, CLONES), key=lambda name: warm[name][1]))
     runs = {name: [] for name in chosen}
@@ -76,7 +87,7 @@ def measure(engines, file, sizes, times):
     return medians
 
 
-def lane(cpu, waiting, started, work, args, found):
+def lane(cpu, waiting, started, work, args, found, scratch):
     """Measures photo after photo on one CPU, with engines of its own."""
     engines = {name: Engine(name, command, work, cpu) for name, command in started.items()}
     try:
@@ -84,10 +95,10 @@ def lane(cpu, waiting, started, work, args, found):
             photo = waiting.get_nowait()
             begun = time.perf_counter()
             for name, kind, sizes in JOBS:
-                if not args.every and not takes_part(photo, kind, sizes):
+                if not (args.every or args.quick) and not takes_part(photo, kind, sizes):
                     continue
                 try:
-                    found[(photo.name, name)] = measure(engines, photo.paths[kind], sizes, args.times)
+                    found[(photo.name, name)] = measure(engines, photo.paths[kind], sizes, args.times, max(photo.width, photo.height), scratch)
                 except RuntimeError as error:
                     print(f"{photo.name}, {name}: {error}", file=sys.stderr)
             print(f"{photo.name}: {time.perf_counter() - begun:.1f} s", file=sys.stderr, flush=True)
@@ -103,11 +114,13 @@ def times_of(chosen, started, work, args):
     # The largest first, so that the lanes end together.
     for photo in sorted(chosen, key=lambda photo: -photo.width * photo.height):
         waiting.put(photo)
-    threads = [threading.Thread(target=lane, args=(cpu, waiting, started, work, args, found)) for cpu in range(args.lanes)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with tempfile.TemporaryDirectory(dir=work / "jpeg") as scratch:
+        each = (waiting, started, work, args, found, Path(scratch))
+        threads = [threading.Thread(target=lane, args=(cpu, *each)) for cpu in range(args.lanes)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     return found
 
 
@@ -216,7 +229,7 @@ def each_photo(found, chosen, job, kind, names):
             cells = [report.figure(row[name][1]) if name in row else None for name in names]
             peers = [report.ratio(row[name][1], row[OURS][1]) if name in row else None for name in names if name != OURS]
             rows.append([photo.name, source + ("" if photo.kind == kind else " (jpegtran)"), *cells, *peers])
-    head = [job, "source", *(f"{name}, ms" for name in names), *(f"{name} ÷" for name in names if name != OURS)]
+    head = [job, "source", *(f"{name}, ms" for name in names), *(f"{name} ÷ {OURS}" for name in names if name != OURS)]
     return report.table(head, rows)
 
 
@@ -249,6 +262,16 @@ def document(facts, found, memory, quality):
         return [{"photo": photo, "job": job, "engines": row} for (photo, job), row in table.items()]
 
     return {**facts, "times": keyed(found), "memory": keyed(memory), "quality": keyed(quality)}
+
+
+def about(facts, args):
+    m = facts["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    return (
+        "# JPEG thumbnails, photo by photo\n\nHow each figure is made: [README.md](../README.md#jpeg). "
+        f"{facts['date']}, commit {facts['commit']}, {m['cores']} × {m['cpu']}, load average {m['load_1min_before']} before the run, "
+        f"{args.lanes} lanes.\nCPU milliseconds, medians of {args.times} runs. {versions}."
+    )
 
 
 def main():
@@ -297,7 +320,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "summary.md").write_text(short + "\n")
     tables = [each_photo(found, chosen, job, kind, names) for job, kind, _ in JOBS] + ([scores] if quality else [])
-    (folder / "photos.md").write_text("\n\n".join(tables) + "\n")
+    (folder / "photos.md").write_text("\n\n".join([about(facts, args), *tables]) + "\n")
     target = args.json or work / "jpeg/results.json"
     target.write_text(json.dumps(document(facts, found, memory, quality), indent=1) + "\n")
     print(f"Each photo: {os.path.relpath(folder / 'photos.md')}; JSON: {os.path.relpath(target)}")
