@@ -209,13 +209,15 @@ def aims(found):
 
 
 def losses(found, peers):
-    """Where ours takes more, a line each."""
+    """Where ours takes more, a line a job and peer: how often, and the worst."""
     lines = []
     for job, *_ in JOBS:
         for peer in peers:
-            slower = sorted((ratio, photo) for photo, ratio in ratios(found, job, peer, 1).items() if ratio < 1)
+            all_of = ratios(found, job, peer, 1)
+            slower = sorted((ratio, photo) for photo, ratio in all_of.items() if ratio < 1)
             if slower:
-                lines.append(f"- {job}, slower than {peer}: " + ", ".join(f"{photo} {ratio:.2f}×" for ratio, photo in slower))
+                worst = ", ".join(f"{photo} {ratio:.2f}×" for ratio, photo in slower[:8])
+                lines.append(f"- {job}, slower than {peer} on {len(slower)} of {len(all_of)}: {worst}{' …' if len(slower) > 8 else ''}")
     return "\n".join(lines) or "- nowhere"
 
 
