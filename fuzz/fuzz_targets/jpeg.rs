@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
             let planes = decoder.decode_planes(scale, &mut |strip| {
                 assert_eq!(strip.planes.len(), sizes.len());
                 for (plane, size) in strip.planes.iter().zip(&sizes) {
-                    assert!(plane.width <= size.0 && plane.y + plane.rows <= size.1, "{plane:?} of {size:?}");
+                    assert!(plane.width <= size.width && plane.y + plane.rows <= size.height, "{plane:?} of {size:?}");
                 }
                 ControlFlow::Continue(())
             });

@@ -9,6 +9,7 @@ use crate::light::Light;
 use crate::orient::Rect;
 use crate::picture::{Layout, Picture, Sample, Size};
 use crate::steps::resize::{Shape, reach, resample, resample_rows};
+use crate::ycc::Chroma;
 use minilab_model::Kernel;
 use minilab_resample::Resampler;
 
@@ -32,6 +33,8 @@ pub(crate) struct BandTarget {
     pub linear_light: bool,
     /// The side of the boxes that the decoded picture's pixels are the means of; 1 where they are none.
     pub boxed: u32,
+    /// How large chroma is to be where it stands by itself.
+    pub chroma: Chroma,
 }
 
 /// Takes the rows of a picture and makes every target from them.
@@ -65,10 +68,20 @@ impl<S: Sample> Bands<S> {
     /// # Errors
     /// What the resizer says.
     pub(crate) fn push(&mut self, rows: &[S]) -> Result<(), ImageError> {
+        self.push_rows(std::iter::once(rows))
+    }
+
+    /// Takes rows that stand apart: any number of whole ones in each piece.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub(crate) fn push_rows<'a>(&mut self, pieces: impl Iterator<Item = &'a [S]>) -> Result<(), ImageError> {
         if self.targets.is_empty() {
             return Ok(());
         }
-        self.rows.extend_from_slice(rows);
+        for rows in pieces {
+            self.rows.extend_from_slice(rows);
+        }
         let end = self.first_row + (self.rows.len() / self.row_length()) as u32;
         for index in 0..self.targets.len() {
             while let Some(stretch) = self.targets[index].next(self.size, end) {
@@ -96,7 +109,7 @@ impl<S: Sample> Bands<S> {
     fn make(&mut self, index: usize, stretch: Stretch) -> Result<(), ImageError> {
         let row_length = self.row_length();
         let target = &mut self.targets[index];
-        let BandTarget { part, to, kernel, linear_light, boxed } = target.wanted;
+        let BandTarget { part, to, kernel, linear_light, boxed, chroma: _ } = target.wanted;
         let rows = (stretch.first - self.first_row) as usize..(stretch.end - self.first_row) as usize;
         let samples = &self.rows[rows.start * row_length..rows.end * row_length];
         let from = Size { width: self.size.width, height: stretch.end - stretch.first };
@@ -201,7 +214,11 @@ mod tests {
         // Not the box: where its edge falls between two rows, rounding decides which of them it takes.
         for kernel in [Kernel::Lanczos3, Kernel::Mitchell, Kernel::Linear] {
             for (part, width, height) in [(all, 20, 500), (all, 20, 7), (part, 15, 333), (all, 122, 3002)] {
-                check(&picture, BandTarget { part, to: Size { width, height }, kernel, linear_light: false, boxed: 1 }, 16);
+                check(
+                    &picture,
+                    BandTarget { part, to: Size { width, height }, kernel, linear_light: false, boxed: 1, chroma: Chroma::Full },
+                    16,
+                );
             }
         }
     }
@@ -210,8 +227,14 @@ mod tests {
     fn a_part_of_the_same_size_is_copied() {
         let picture = noise(Size { width: 9, height: 700 }, Layout::Grey);
         let part = Rect { x: 2.0, y: 400.0, width: 5.0, height: 290.0 };
-        let target =
-            BandTarget { part, to: Size { width: 5, height: 290 }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1 };
+        let target = BandTarget {
+            part,
+            to: Size { width: 5, height: 290 },
+            kernel: Kernel::Lanczos3,
+            linear_light: false,
+            boxed: 1,
+            chroma: Chroma::Full,
+        };
         let copied = in_bands(&picture, target, 1);
         let (Samples::Eight(copied), Samples::Eight(all)) = (&copied.samples, &picture.samples) else { unreachable!() };
         assert_eq!(copied[..5], all[400 * 9 + 2..400 * 9 + 7]);
@@ -222,8 +245,14 @@ mod tests {
     fn few_rows_are_kept() {
         let size = Size { width: 10, height: 20_000 };
         let part = Rect { x: 0.0, y: 0.0, width: 10.0, height: 20_000.0 };
-        let target =
-            BandTarget { part, to: Size { width: 5, height: 10_000 }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1 };
+        let target = BandTarget {
+            part,
+            to: Size { width: 5, height: 10_000 },
+            kernel: Kernel::Lanczos3,
+            linear_light: false,
+            boxed: 1,
+            chroma: Chroma::Full,
+        };
         let mut bands = Bands::<u8>::new(size, Layout::Grey, &[target]);
         for _ in 0..20_000 {
             bands.push(&[9; 10]).unwrap();
@@ -238,7 +267,7 @@ mod tests {
             let picture = noise(Size { width: 3, height }, Layout::GreyAlpha);
             let top = y * f64::from(height);
             let part = Rect { x: 0.0, y: top, width: 3.0, height: (f64::from(height) - top) * share };
-            let target = BandTarget { part, to: Size { width: 2, height: to }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1 };
+            let target = BandTarget { part, to: Size { width: 2, height: to }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1, chroma: Chroma::Full };
             let banded = in_bands(&picture, target, at_once);
             prop_assert_eq!(banded.size, target.to);
             prop_assert_eq!(banded.to_eight_bits().len(), 2 * 2 * to as usize);

@@ -2,7 +2,7 @@
 
 use crate::metadata::icc::EmbeddedProfile;
 use crate::picture::{Layout, Picture, Sample, Samples};
-use minilab_model::ColorSpace;
+use minilab_model::{ColorSpace, OutputColor};
 use moxcms::{ColorProfile, DataColorSpace, Layout as ProfileLayout, TransformExecutor, TransformOptions};
 use std::sync::Arc;
 
@@ -40,6 +40,11 @@ impl Colors {
     /// Whether a variant can be written in the source's own colours: not in inks.
     pub(crate) fn can_be_kept(&self) -> bool {
         self.kept_profile().is_some()
+    }
+
+    /// Whether pixels change on the way to a variant's colours.
+    pub(crate) fn converts(&self, color: OutputColor) -> bool {
+        self.profile.is_some() && !(color == OutputColor::Keep && self.can_be_kept())
     }
 
     /// The profile of a variant that keeps the source's colours.

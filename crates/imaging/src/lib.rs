@@ -37,6 +37,7 @@ mod render;
 mod sink;
 mod sniff;
 mod steps;
+mod ycc;
 #[cfg(feature = "avif")]
 mod yuv;
 
@@ -48,4 +49,4 @@ pub use sniff::sniff;
 
 /// Part of every recipe: raised whenever the same source and rule would give other bytes, so that what was made before is
 /// known to be out of date.
-pub const ENGINE_VERSION: &str = "3";
+pub const ENGINE_VERSION: &str = "4";

@@ -7,10 +7,11 @@ use crate::decode::Decoded;
 use crate::error::ImageError;
 use crate::header::Header;
 use crate::orient::upright;
-use crate::picture::Picture;
+use crate::picture::{Picture, Size};
 use crate::plan::{Basis, First, From, PlannedOutput, kept_part};
 use crate::steps::resize::resample;
-use minilab_model::OutputColor;
+use crate::ycc::{Chroma, Pixels, Ycc};
+use minilab_model::{Orientation, OutputColor};
 use minilab_resample::Resampler;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,9 +21,9 @@ pub(crate) struct StillMaker<'a> {
     header: &'a Header,
     whole: Option<Picture>,
     /// Parts of the source, resized, in the order of the outputs that are made from them.
-    resized: std::vec::IntoIter<Picture>,
+    resized: std::vec::IntoIter<Pixels>,
     /// Outputs that others are made from, by their place in the plan.
-    made: Vec<Option<Arc<Picture>>>,
+    made: Vec<Option<Made>>,
     resampler: Resampler,
 }
 
@@ -38,29 +39,87 @@ impl<'a> StillMaker<'a> {
         planned: &PlannedOutput,
         colors: &mut Colors,
         warnings: &mut Vec<String>,
-    ) -> Result<Arc<Picture>, ImageError> {
+    ) -> Result<Made, ImageError> {
         let missing = || ImageError::Internal { detail: "the plan and the decoder differ".to_owned() };
-        let picture = match (planned.from, planned.first) {
+        let pixels = match (planned.from, planned.first) {
             (From::Output(parent), Some(first)) => {
-                let parent = self.made.get(parent).and_then(Option::as_deref).ok_or_else(missing)?;
+                let parent = self.made.get(parent).and_then(Option::as_ref).ok_or_else(missing)?;
                 let geometry = &first.geometry;
-                let part = kept_part(geometry, parent.size.width.into(), parent.size.height.into());
-                resample(&mut self.resampler, parent, part, geometry.kept, first.kernel).map_err(ImageError::resizer)?
+                let part = |size: Size| kept_part(geometry, size.width.into(), size.height.into());
+                let (resampler, to, kernel) = (&mut self.resampler, geometry.kept, first.kernel);
+                match parent {
+                    Made::Picture(parent) => resample(resampler, parent, part(parent.size), to, kernel).map(Pixels::Picture),
+                    Made::Ycc(parent) => {
+                        let chroma = planned.chroma.unwrap_or(Chroma::Full);
+                        parent.resampled(resampler, part(parent.size()), to, chroma, kernel).map(Pixels::Ycc)
+                    }
+                }
+                .map_err(ImageError::resizer)?
             }
-            (_, Some(_)) => shaped(self.resized.next().ok_or_else(missing)?, planned.basis, self.header, colors, warnings),
-            (_, None) => {
-                let whole = self.whole.clone().ok_or_else(missing)?;
-                shaped(whole, planned.basis, self.header, colors, warnings)
+            (_, first) => {
+                let pixels = match first {
+                    Some(_) => self.resized.next(),
+                    None => self.whole.clone().map(Pixels::Picture),
+                };
+                self.shaped(pixels.ok_or_else(missing)?, planned, colors, warnings)?
             }
         };
-        let picture = Arc::new(picture);
-        self.made.push(planned.is_parent.then(|| Arc::clone(&picture)));
-        Ok(match planned.first {
-            Some(First { geometry, .. }) if geometry.canvas != picture.size => {
-                Arc::new(pad(Arc::unwrap_or_clone(picture), geometry.canvas, geometry.offset))
+        let made = match pixels {
+            Pixels::Ycc(ycc) if planned.chroma.is_some() => Made::Ycc(Arc::new(ycc)),
+            Pixels::Ycc(ycc) => Made::Picture(Arc::new(ycc.to_rgb(&mut self.resampler).map_err(ImageError::resizer)?)),
+            Pixels::Picture(picture) => Made::Picture(Arc::new(picture)),
+        };
+        self.made.push(planned.is_parent.then(|| made.clone()));
+        Ok(match (made, planned.first) {
+            (Made::Picture(picture), Some(First { geometry, .. })) if geometry.canvas != picture.size => {
+                Made::Picture(Arc::new(pad(Arc::unwrap_or_clone(picture), geometry.canvas, geometry.offset)))
             }
-            _ => picture,
+            (made, _) => made,
         })
+    }
+
+    /// Turned, and in the colours that are wanted.
+    fn shaped(
+        &mut self,
+        pixels: Pixels,
+        planned: &PlannedOutput,
+        colors: &mut Colors,
+        warnings: &mut Vec<String>,
+    ) -> Result<Pixels, ImageError> {
+        let basis = planned.basis;
+        let orientation = if basis.upright { self.header.orientation } else { Orientation::UPRIGHT };
+        let picture = match pixels {
+            Pixels::Ycc(ycc) => {
+                let ycc = ycc.upright(orientation);
+                if !colors.converts(basis.color) {
+                    return Ok(Pixels::Ycc(ycc));
+                }
+                ycc.to_rgb(&mut self.resampler).map_err(ImageError::resizer)?
+            }
+            Pixels::Picture(picture) => upright(picture, orientation),
+        };
+        Ok(Pixels::Picture(in_color(picture, basis, colors, warnings)))
+    }
+}
+
+/// The pixels of an output before its further steps.
+#[derive(Debug, Clone)]
+pub(crate) enum Made {
+    Picture(Arc<Picture>),
+    /// Of what is written as JPEG without further steps.
+    Ycc(Arc<Ycc>),
+}
+
+impl Made {
+    /// The picture, for what takes one.
+    ///
+    /// # Errors
+    /// [`ImageError::Internal`] where the plan has promised that nothing does.
+    pub(crate) fn into_picture(self) -> Result<Arc<Picture>, ImageError> {
+        match self {
+            Self::Picture(picture) => Ok(picture),
+            Self::Ycc(_) => Err(ImageError::Internal { detail: "the plan and the maker differ".to_owned() }),
+        }
     }
 }
 
@@ -101,11 +160,6 @@ impl<'a> AnimationMaker<'a> {
     pub(crate) fn finish(self, plays: Option<u32>) -> impl Iterator<Item = Animation> {
         self.frames.into_iter().map(move |frames| Animation { frames, plays })
     }
-}
-
-fn shaped(picture: Picture, basis: Basis, header: &Header, colors: &mut Colors, warnings: &mut Vec<String>) -> Picture {
-    let picture = if basis.upright { upright(picture, header.orientation) } else { picture };
-    in_color(picture, basis, colors, warnings)
 }
 
 fn in_color(picture: Picture, basis: Basis, colors: &mut Colors, warnings: &mut Vec<String>) -> Picture {

@@ -11,13 +11,14 @@
 
 use crate::animation::ANIMATION_CHANNELS;
 use crate::bands::{BandTarget, stretch_rows};
-use crate::encode::{candidates, keeps_animation};
+use crate::encode::{candidates, jpeg_chroma, keeps_animation};
 use crate::header::{Details, Header};
 use crate::metadata::thumbhash;
 use crate::orient::{Rect, to_stored};
 use crate::picture::Size;
 use crate::sink::{MAX_FACTOR, Take, shrunk_size};
 use crate::steps::{self, resize::Geometry, resize::needs_pixels};
+use crate::ycc::Chroma;
 use minilab_model::{ColorSpace, DecodeLimits, Fit, Format, Gravity, Kernel, Orientation, OutputColor, Resize, Step, VariantSpec};
 
 /// How much larger than an output its source must at least be, in each direction.
@@ -50,6 +51,9 @@ pub(crate) struct PlannedOutput {
     pub from: From,
     /// Whether another is made from it.
     pub is_parent: bool,
+    /// How large chroma is to be if it can be written from luma and chroma as they are: a JPEG of nothing but resized pixels in their
+    /// own colours. `None` where it takes RGB.
+    pub chroma: Option<Chroma>,
     pub basis: Basis,
     /// The largest size on the way: intermediate results are bounded as outputs are.
     pub largest: Size,
@@ -179,14 +183,15 @@ impl Plan {
         let mut take = Take::default();
         for output in self.outputs.iter().filter(|output| output.from == From::Base) {
             match &output.first {
-                Some(first) => take.targets.push(self.band_target(first, header, output.basis.upright)),
+                Some(first) => take.targets.push(self.band_target(first, header, output)),
                 None => take.whole = true,
             }
         }
         take
     }
 
-    fn band_target(&self, first: &First, header: &Header, upright: bool) -> BandTarget {
+    fn band_target(&self, first: &First, header: &Header, output: &PlannedOutput) -> BandTarget {
+        let upright = output.basis.upright;
         let orientation = if upright { header.orientation } else { Orientation::UPRIGHT };
         let shown = shown_size(header, upright);
         let stored = to_stored(first.part(), orientation, shown.width.into(), shown.height.into());
@@ -198,7 +203,8 @@ impl Plan {
         };
         let kept = first.geometry.kept;
         let to = if orientation.swaps_sides() { kept.swapped() } else { kept };
-        BandTarget { part, to, kernel: first.kernel, linear_light: first.linear_light, boxed: self.shrink }
+        let First { kernel, linear_light, .. } = *first;
+        BandTarget { part, to, kernel, linear_light, boxed: self.shrink, chroma: output.chroma.unwrap_or(Chroma::Full) }
     }
 
     /// Most bytes in use at once while the plan is carried out, beside the source: an upper estimate.
@@ -279,7 +285,12 @@ fn planned_variant(index: usize, variant: &VariantSpec, header: &Header) -> Plan
     let basis = Basis { upright: variant.auto_orient, color: variant.color };
     let formats = candidates(header.format, header.has_alpha, variant);
     let encoder_bytes = formats.iter().map(|&format| encoder_bytes(format, variant.progressive)).max().unwrap_or(0);
-    PlannedOutput { encoder_bytes, formats, ..planned(Target::Variant(index), &variant.steps, basis, header) }
+    let output = planned(Target::Variant(index), &variant.steps, basis, header);
+    let keeps_colors = !header.has_icc_profile() || basis.color == OutputColor::Keep;
+    let is_resized = |first: First| first.cut.is_none() && first.geometry.canvas == first.geometry.kept;
+    let in_planes = keeps_colors && !output.has_steps && output.first.is_some_and(is_resized) && formats == [Format::Jpeg];
+    let chroma = in_planes.then(|| jpeg_chroma(variant)).flatten();
+    PlannedOutput { encoder_bytes, formats, chroma, ..output }
 }
 
 fn planned_fields(header: &Header) -> PlannedOutput {
@@ -325,6 +336,7 @@ fn planned(target: Target, steps: &[Step], basis: Basis, header: &Header) -> Pla
         steps_done,
         from: From::Base,
         is_parent: false,
+        chroma: None,
         basis,
         largest,
         size,

@@ -6,7 +6,7 @@ use crate::decode::{DecodeOptions, decode, decode_frames};
 use crate::encode::{Made, candidates, check_avif, encode_variant, keeps_animation};
 use crate::error::{ImageError, SIDE};
 use crate::header::{Header, read_header};
-use crate::make::{AnimationMaker, StillMaker};
+use crate::make::{self, AnimationMaker, StillMaker};
 use crate::metadata::{self, fields, icc};
 use crate::picture::{Deadline, Picture, Size};
 use crate::plan::{Plan, PlannedOutput, Target, overlay_bytes};
@@ -167,10 +167,10 @@ fn render_all(source: &[u8], variants: &[VariantSpec], options: &RenderOptions<'
         let mut maker = StillMaker::new(&header, decoded);
         for planned in &plan.outputs {
             deadline.check()?;
-            let picture = maker.make(planned, &mut finisher.colors, &mut finisher.warnings)?;
+            let made = maker.make(planned, &mut finisher.colors, &mut finisher.warnings)?;
             match planned.target {
-                Target::Fields => fields::describe(&picture, options.describe, &mut metadata),
-                Target::Variant(index) => finisher.finish_still(index, planned, picture)?,
+                Target::Fields => fields::describe(&*made.into_picture()?, options.describe, &mut metadata),
+                Target::Variant(index) => finisher.finish_still(index, planned, made)?,
             }
         }
     }
@@ -205,7 +205,11 @@ struct Finisher<'a> {
 }
 
 impl Finisher<'_> {
-    fn finish_still(&mut self, index: usize, planned: &PlannedOutput, picture: Arc<Picture>) -> Result<(), ImageError> {
+    fn finish_still(&mut self, index: usize, planned: &PlannedOutput, made: make::Made) -> Result<(), ImageError> {
+        let picture = match made {
+            make::Made::Ycc(ycc) => return self.write(index, ycc.size(), &Made::Ycc(ycc)),
+            make::Made::Picture(picture) => picture,
+        };
         let has_steps =
             planned.steps_done < self.variants[index].steps.len() || planned.first.is_some_and(|first| first.cut.is_some());
         // Others may be made from it, so it is copied only where it is changed.
@@ -331,7 +335,8 @@ fn decoded_overlay(file: &[u8], options: &RenderOptions<'_>) -> Result<Picture, 
     let mut warnings = Vec::new();
     let profile = icc::embedded_profile(file, &header, limits.icc_bytes, &mut warnings)?;
     let mut colors = Colors::new(header.color_space, profile, &mut warnings);
-    StillMaker::new(&header, decoded).make(&whole, &mut colors, &mut warnings).map(Arc::unwrap_or_clone)
+    let made = StillMaker::new(&header, decoded).make(&whole, &mut colors, &mut warnings)?;
+    made.into_picture().map(Arc::unwrap_or_clone)
 }
 
 /// Most pixels of an image that is laid over others.

@@ -9,6 +9,7 @@ use crate::decode::{DecodeOptions, Decoded};
 use crate::error::ImageError;
 use crate::header::Header;
 use crate::picture::{Deadline, Layout, Picture, Sample, Size};
+use crate::ycc::Pixels;
 
 /// Largest box side. Sums of a box must fit their types; more would gain nothing.
 pub(crate) const MAX_FACTOR: u32 = 64;
@@ -115,8 +116,9 @@ impl<S: Sample> RowSink<S> {
             self.flush()?;
         }
         let size = shrunk_size(self.source, self.factor as u32);
+        let resized = self.bands.finish().into_iter().map(Pixels::Picture).collect();
         let whole = self.whole.map(|samples| Picture { size, layout: self.layout, samples: S::wrap(samples) });
-        Ok(Decoded { whole, resized: self.bands.finish(), opaque: self.opaque, damage: complete.map(|error| error.to_string()) })
+        Ok(Decoded { whole, resized, opaque: self.opaque, damage: complete.map(|error| error.to_string()) })
     }
 
     fn pass_on(&mut self, rows: &[S]) -> Result<(), ImageError> {

@@ -10,7 +10,7 @@ use crate::plan::{Plan, ScanPlan};
 use crate::scan::progressive::{coefficient_bytes, emit, read_scans};
 use crate::scan::sequential::SequentialCoder;
 use crate::scan::{MAX_SCANS, ScanSource, Walked, walk};
-use crate::strip::{PlaneStrip, Planes, Strip};
+use crate::strip::{PlaneSize, PlaneStrip, Planes, Strip};
 
 /// The size of the output, as a fraction of the stored size.
 ///
@@ -56,9 +56,9 @@ pub struct DecodeOptions {
     /// coefficients that count: at 1/1 two bytes for each sample, at 1/8 for each block.
     /// Default: 512 MiB.
     pub max_buffer_bytes: u64,
-    /// At 1/8, take subsampled chroma from its DC coefficients alone and repeat its samples, rather than read what
-    /// it takes to have as many samples of chroma as of luma. Meant for images that are shrunk further. Default: false.
-    pub fast_chroma: bool,
+    /// Shrink subsampled chroma as much as luma, rather than less so that it has as many samples. At 1/8 it then comes from its DC
+    /// coefficients alone. Meant for images that are shrunk further or keep their subsampling. Default: false, as libjpeg does.
+    pub keep_subsampling: bool,
     /// How the components are to be read, for files within others that know better; `None`: as the file says.
     /// Default: `None`.
     pub color_model: Option<ColorModel>,
@@ -66,7 +66,7 @@ pub struct DecodeOptions {
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { tolerant: false, max_buffer_bytes: 512 << 20, fast_chroma: false, color_model: None }
+        Self { tolerant: false, max_buffer_bytes: 512 << 20, keep_subsampling: false, color_model: None }
     }
 }
 
@@ -142,13 +142,13 @@ impl<'a> Decoder<'a> {
     }
 
     /// The sizes of the components' planes that [`decode_planes`](Self::decode_planes) gives at a
-    /// scale, in frame order. A plane covers the same area as the output: sample `(x, y)` of a
-    /// plane half as wide stands for the output columns `2x` and `2x + 1`.
-    pub fn plane_sizes(&self, scale: Scale) -> Vec<(u32, u32)> {
-        let plan = Plan::new(&self.headers, scale, self.options.fast_chroma);
+    /// scale, in frame order.
+    pub fn plane_sizes(&self, scale: Scale) -> Vec<PlaneSize> {
+        let plan = Plan::new(&self.headers, scale, self.options.keep_subsampling);
         let size = |component| {
             let (width, height) = plan.plane_size(component);
-            (width as u32, height as u32)
+            let (across, down) = plan.pixels_per_sample(component);
+            PlaneSize { width: width as u32, height: height as u32, across, down, averaged: 8 / component.side as u32 }
         };
         plan.components.iter().map(size).collect()
     }
@@ -177,7 +177,7 @@ impl<'a> Decoder<'a> {
     /// mode do not occur once a sample could be read.
     pub fn decode(&self, scale: Scale, sink: &mut impl FnMut(Strip<'_>) -> ControlFlow<()>) -> Result<Outcome, Error> {
         self.supports()?;
-        let plan = Plan::new(&self.headers, scale, self.options.fast_chroma);
+        let plan = Plan::new(&self.headers, scale, self.options.keep_subsampling);
         let model = self.color_model();
         self.check_size(PixelAssembler::bytes(&plan, model))?;
         // As libjpeg does it: where a block is one sample, nothing is interpolated.
@@ -199,7 +199,7 @@ impl<'a> Decoder<'a> {
     /// As [`decode`](Self::decode).
     pub fn decode_planes(&self, scale: Scale, sink: &mut impl FnMut(PlaneStrip<'_>) -> ControlFlow<()>) -> Result<Outcome, Error> {
         self.supports()?;
-        let plan = Plan::new(&self.headers, scale, self.options.fast_chroma);
+        let plan = Plan::new(&self.headers, scale, self.options.keep_subsampling);
         let mut rows = 0;
         let mut hand_out = |planes: &Planes, mcu_row: usize| {
             planes.with_strip(&plan, mcu_row, |strip| {

@@ -1,4 +1,4 @@
-//! A JPEG decoder made for shrinking.
+//! A JPEG decoder made for shrinking, and a baseline encoder for what comes of it ([`Encoder`]).
 //!
 //! Thumbnails come from images many times their size, and most of the work of a JPEG decoder is to
 //! undo the entropy coding of coefficients that a small image does not need. This decoder gives an
@@ -25,6 +25,7 @@ mod bits;
 mod block;
 mod color;
 mod decoder;
+mod encode;
 mod enlarge;
 mod error;
 mod huffman;
@@ -36,7 +37,9 @@ mod scan;
 mod standard;
 mod strip;
 
+pub use color::ycbcr_to_rgb;
 pub use decoder::{DecodeOptions, Decoder, Image, Outcome, Scale};
+pub use encode::{EncodeError, EncodeOptions, Encoder, PlaneRows, Subsampling};
 pub use error::Error;
 pub use info::{ColorModel, Info, Kind, Sampling};
-pub use strip::{Plane, PlaneStrip, Strip};
+pub use strip::{Plane, PlaneSize, PlaneStrip, Strip};

@@ -36,8 +36,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// `fast_chroma` as in [`DecodeOptions`](crate::DecodeOptions::fast_chroma).
-    pub fn new(headers: &Headers, scale: Scale, fast_chroma: bool) -> Self {
+    /// `keep_subsampling` as in [`DecodeOptions`](crate::DecodeOptions::keep_subsampling).
+    pub fn new(headers: &Headers, scale: Scale, keep_subsampling: bool) -> Self {
         let numerator = scale.eighths() as usize;
         let (width, height) = (headers.info.width as usize, headers.info.height as usize);
         let sampling: Vec<Sampling> = match &headers.info.sampling[..] {
@@ -57,9 +57,9 @@ impl Plan {
             .into_iter()
             .map(|sampling| {
                 let (h, v) = (sampling.horizontal.into(), sampling.vertical.into());
-                let side = match scale {
-                    Scale::Eighth if fast_chroma => 1,
-                    _ => block_side(numerator, [(h, most_across), (v, most_down)]),
+                let side = match keep_subsampling {
+                    true => numerator,
+                    false => block_side(numerator, [(h, most_across), (v, most_down)]),
                 };
                 ComponentPlan {
                     sampling,
@@ -86,6 +86,12 @@ impl Plan {
     pub fn plane_size(&self, component: &ComponentPlan) -> (usize, usize) {
         let across = usize::from(component.sampling.horizontal) * component.side;
         ((self.width * across).div_ceil(self.mcu_columns), (self.height * component.rows_per_strip).div_ceil(self.strip_rows))
+    }
+
+    /// How many pixels of the output a sample of a component stands for, across and down.
+    pub fn pixels_per_sample(&self, component: &ComponentPlan) -> (f64, f64) {
+        let across = usize::from(component.sampling.horizontal) * component.side;
+        (self.mcu_columns as f64 / across as f64, self.strip_rows as f64 / component.rows_per_strip as f64)
     }
 
     /// Output rows that the row of MCUs `mcu_row` gives; the last can give fewer.

@@ -17,6 +17,22 @@ pub struct Strip<'a> {
     pub pixels: &'a [u8],
 }
 
+/// The size of a component's plane.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlaneSize {
+    /// Samples in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Columns of the output that a sample stands for: sample `x` of a plane half as wide stands for `2x` and `2x + 1`. The last one
+    /// can reach over the edge.
+    pub across: f64,
+    /// Rows of the output that a sample stands for.
+    pub down: f64,
+    /// The side of the square of stored samples that a sample is the mean of.
+    pub averaged: u32,
+}
+
 /// One component's part of a [`PlaneStrip`].
 #[derive(Debug, Clone, Copy)]
 pub struct Plane<'a> {
@@ -100,8 +116,8 @@ impl Planes {
 }
 
 impl<'a> Plane<'a> {
-    /// A row of samples, padding included.
-    pub(crate) fn row(&self, y: usize) -> &'a [u8] {
+    /// A row of samples of this strip, padding included; rows are counted from the strip's first.
+    pub fn row(&self, y: usize) -> &'a [u8] {
         &self.samples[y * self.stride..][..self.stride]
     }
 }

@@ -284,17 +284,23 @@ fn plane_sizes_are_those_of_the_planes() {
     for (scale, chroma) in [(Scale::Eighth, (13, 8)), (Scale::Quarter, (25, 16)), (Scale::Half, (49, 31)), (Scale::Full, (49, 31))]
     {
         let sizes = decoder.plane_sizes(scale);
-        assert_eq!(sizes, [decoder.output_size(scale), chroma, chroma]);
+        let told: Vec<_> = sizes.iter().map(|size| (size.width, size.height)).collect();
+        assert_eq!(told, [decoder.output_size(scale), chroma, chroma]);
+        let times = if scale == Scale::Full { 2.0 } else { 1.0 };
+        assert_eq!(
+            sizes.iter().map(|size| (size.across, size.down)).collect::<Vec<_>>(),
+            [(1.0, 1.0), (times, times), (times, times)]
+        );
         let mut rows = [0; 3];
         let outcome = decoder.decode_planes(scale, &mut |strip| {
             for (plane, (rows, size)) in strip.planes.iter().zip(rows.iter_mut().zip(&sizes)) {
-                assert_eq!((plane.y, plane.width), (*rows, size.0));
+                assert_eq!((plane.y, plane.width), (*rows, size.width));
                 *rows += plane.rows;
             }
             ControlFlow::Continue(())
         });
         assert!(outcome.unwrap().complete);
-        assert_eq!(rows.to_vec(), sizes.iter().map(|size| size.1).collect::<Vec<_>>());
+        assert_eq!(rows.to_vec(), sizes.iter().map(|size| size.height).collect::<Vec<_>>());
     }
 }
 

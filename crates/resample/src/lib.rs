@@ -6,7 +6,7 @@
 mod lanczos;
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::{U8x3, U8x4, U16x4};
+use fast_image_resize::pixels::{U8, U8x3, U8x4, U16x4};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions};
 
 /// A filter.
@@ -66,6 +66,7 @@ impl Resampler {
     /// When sizes do not fit together.
     pub fn eight(&mut self, from: &[u8], to: &mut [u8], task: &Task) -> Result<(), String> {
         match (task.channels, task.has_alpha) {
+            (1, false) => self.run::<U8>(from, to, task),
             (3, false) => self.run::<U8x3>(from, to, task),
             (4, _) => self.run::<U8x4>(from, to, task),
             _ => self.by_fours(from, to, task, Self::eight),

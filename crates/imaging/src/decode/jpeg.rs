@@ -1,9 +1,10 @@
+use super::jpeg_planes::{self, PlaneSink};
 use super::{DecodeOptions, Decoded, size};
 use crate::error::ImageError;
 use crate::header::{Details, Header};
 use crate::picture::Layout;
 use crate::sink::{RowSink, shrunk_size};
-use minilab_jpeg::{ColorModel, Decoder, Error as JpegError, Scale};
+use minilab_jpeg::{ColorModel, Decoder, Error as JpegError, Outcome, Scale};
 use minilab_model::{ColorSpace, Format};
 use std::ops::ControlFlow;
 
@@ -27,17 +28,20 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
     };
     // Adobe stores ink inverted: 255 is none.
     let inverted = layout == Layout::Cmyk && matches!(header.details, Details::Jpeg { adobe: true, .. });
+    let in_planes = header.color_space == ColorSpace::Ycbcr && jpeg_planes::suffice(options);
     let decoder = Decoder::new(source).map_err(refused)?.with_options(minilab_jpeg::DecodeOptions {
         // The coefficients of a progressive file with four channels are the most that can be.
         max_buffer_bytes: options.limits.pixels.saturating_mul(10),
         tolerant: options.tolerant,
-        // What is decoded at 1/8 becomes at most half of that.
-        fast_chroma: true,
+        keep_subsampling: in_planes && jpeg_planes::small_chroma_suffices(options),
         color_model: Some(color_model),
     });
     let size = shrunk_size(size(header), options.shrink);
     if decoder.output_size(scale) != (size.width, size.height) {
         return Err(ImageError::corrupt(Format::Jpeg, "it holds two frame headers that differ"));
+    }
+    if in_planes {
+        return decode_planes(&decoder, scale, options);
     }
     let mut sink = RowSink::<u8>::new(size, layout, 1, options);
     let mut inks = Vec::new();
@@ -63,11 +67,33 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
     if let Some(error) = broken_off {
         return Err(error);
     }
-    let mut decoded = sink.finish(Ok(()), header)?;
-    if !outcome.complete {
-        decoded.damage = Some(ImageError::corrupt(Format::Jpeg, "its data ends early or is damaged").to_string());
+    let decoded = sink.finish(Ok(()), header)?;
+    Ok(Decoded { damage: damage(outcome).or(decoded.damage), ..decoded })
+}
+
+/// The same without a way through RGB.
+fn decode_planes(decoder: &Decoder<'_>, scale: Scale, options: &DecodeOptions<'_>) -> Result<Decoded, ImageError> {
+    let sizes = decoder.plane_sizes(scale).try_into();
+    let sizes = sizes.map_err(|_| ImageError::corrupt(Format::Jpeg, "it holds two frame headers that differ"))?;
+    let mut sink = PlaneSink::new(sizes, options);
+    let mut broken_off = None;
+    let decoded = decoder.decode_planes(scale, &mut |strip| match sink.push(&strip) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            broken_off = Some(error);
+            ControlFlow::Break(())
+        }
+    });
+    let outcome = decoded.map_err(refused)?;
+    match broken_off {
+        Some(error) => Err(error),
+        None => Ok(Decoded { whole: None, resized: sink.finish(), opaque: true, damage: damage(outcome) }),
     }
-    Ok(decoded)
+}
+
+fn damage(outcome: Outcome) -> Option<String> {
+    let damaged = || ImageError::corrupt(Format::Jpeg, "its data ends early or is damaged").to_string();
+    (!outcome.complete).then(damaged)
 }
 
 fn refused(error: JpegError) -> ImageError {

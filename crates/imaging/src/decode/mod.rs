@@ -10,6 +10,7 @@ mod frame_tests;
 mod gif;
 mod ico;
 mod jpeg;
+mod jpeg_planes;
 #[cfg(feature = "jxl")]
 pub(crate) mod jxl;
 mod png;
@@ -25,6 +26,7 @@ use crate::error::ImageError;
 use crate::header::Header;
 use crate::picture::{Deadline, Picture, Size};
 use crate::sink::Take;
+use crate::ycc::Pixels;
 use minilab_model::{DecodeLimits, Format};
 
 /// How a source is to be decoded.
@@ -50,7 +52,7 @@ pub(crate) struct Decoded {
     /// All of it, if wanted.
     pub whole: Option<Picture>,
     /// The parts, resized, in the order in which they were asked for.
-    pub resized: Vec<Picture>,
+    pub resized: Vec<Pixels>,
     /// Whether every pixel is opaque.
     pub opaque: bool,
     /// What was wrong with the file, when it was taken all the same.

@@ -2,9 +2,12 @@
 
 use super::EncodeOptions;
 use super::attachments::{EXIF_PREFIX, XMP_PREFIX};
-use crate::picture::{Layout, Picture};
-use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, EncodingError, QuantizationTableType, SamplingFactor};
-use minilab_model::ChromaSubsampling;
+use crate::picture::{Layout, Picture, Size};
+use crate::ycc::{Chroma, Ycc};
+use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, EncodingError, QuantizationTableType, SamplingFactor};
+use minilab_jpeg::{EncodeError, Encoder, PlaneRows, Subsampling};
+use minilab_model::{ChromaSubsampling, VariantSpec};
+use minilab_resample::Resampler;
 
 /// From this quality on, chroma is kept at full size, as sharp and mozjpeg do.
 const FULL_CHROMA_QUALITY: u8 = 90;
@@ -14,62 +17,151 @@ const FULL_CHROMA_QUALITY: u8 = 90;
 /// costs: its default, four, makes files 3 to 9% larger than baseline.
 const PROGRESSIVE_SCANS: u8 = 2;
 
-/// Of the quantisation tables that are in use, those of Klein, Silverstein and Carney (*Relevance of human vision to JPEG-DCT compression*,
-/// 1992), the same for luma and chroma. At equal bytes of JPEG's own example (T.81, annex K) at quality 80 they score 4.3 points of SSIMULACRA
-/// 2 more at 128 pixels, 1.4 at 512 and 1.5 at 1024 (five photographs); at quality 50 it is 8 and 3, at 90 3 and 1. Files of one
-/// quality are a little smaller.
-const TABLES: QuantizationTableType = QuantizationTableType::KleinSilversteinCarney;
+/// Of the quantisation tables that are in use, that of Klein, Silverstein and Carney (*Relevance of human vision to JPEG-DCT compression*,
+/// 1992), the same for luma and chroma, row by row. At equal bytes of JPEG's own example (T.81, annex K) at quality 80 it scores 4.3 points of
+/// SSIMULACRA 2 more at 128 pixels, 1.4 at 512 and 1.5 at 1024 (five photographs); at quality 50 it is 8 and 3, at 90 3 and 1. Files of
+/// one quality are a little smaller.
+const STEPS: [u16; 64] = [
+    10, 12, 14, 19, 26, 38, 57, 86, //
+    12, 18, 21, 28, 35, 41, 54, 76, //
+    14, 21, 25, 32, 44, 63, 92, 136, //
+    19, 28, 32, 41, 54, 75, 107, 157, //
+    26, 35, 44, 54, 70, 95, 132, 190, //
+    38, 41, 63, 75, 95, 125, 170, 239, //
+    57, 54, 92, 107, 132, 170, 227, 312, //
+    86, 76, 136, 157, 190, 239, 312, 419,
+];
+
+/// Of an ICC profile in one segment, beside what identifies it.
+const PROFILE_PART_BYTES: usize = 65_533 - 14;
 
 /// A flat picture as a file. Grey stays grey.
 pub(super) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
-    let color_type = match picture.layout {
-        Layout::Grey => ColorType::Luma,
-        Layout::Rgb => ColorType::Rgb,
+    let components = match picture.layout {
+        Layout::Grey => 1,
+        Layout::Rgb => 3,
         Layout::GreyAlpha | Layout::Rgba | Layout::Cmyk => return Err("its pixels are not flat RGB".to_owned()),
     };
-    let side = |side: u32| u16::try_from(side).map_err(|_| format!("a side has {side} pixels and JPEG ends at 65,535"));
-    let (width, height) = (side(picture.size.width)?, side(picture.size.height)?);
-    let quality = options.quality.clamp(1, 100);
+    let subsampling = subsampling(options.chroma, options.quality);
+    let frame = frame(picture.size, components, subsampling, options.quality)?;
     let samples = picture.to_eight_bits();
+    let segments = segments(options)?;
+    if options.progressive {
+        return encode_progressive(&samples, &frame, segments).map_err(|error| error.to_string());
+    }
+    let encoded = encode_baseline(&frame, &segments, |encoder| match picture.layout {
+        Layout::Grey => encoder.push_planes(&[rows(&samples, picture.size)]),
+        _ => encoder.push_rgb(&samples),
+    });
+    encoded.map_err(|error| error.to_string())
+}
+
+/// Luma and chroma as a file: baseline, with chroma as it is.
+pub(super) fn encode_ycc(ycc: &Ycc, options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
+    let subsampling = match ycc.chroma() {
+        Some(Chroma::Full) => Subsampling::Full,
+        Some(Chroma::Half) => Subsampling::Half,
+        None => return encode(&ycc.to_rgb(&mut Resampler::new())?, options),
+    };
+    let frame = frame(ycc.size(), 3, subsampling, options.quality)?;
+    let samples = ycc.planes().each_ref().map(Picture::to_eight_bits);
+    let planes: Vec<_> = samples.iter().zip(ycc.planes()).map(|(samples, plane)| rows(samples, plane.size)).collect();
+    encode_baseline(&frame, &segments(options)?, |encoder| encoder.push_planes(&planes)).map_err(|error| error.to_string())
+}
+
+/// How large chroma is to be in a variant that is written of luma and chroma as they are; `None` for a progressive one, whose encoder
+/// takes RGB.
+pub(crate) fn chroma(spec: &VariantSpec) -> Option<Chroma> {
+    let chroma = match subsampling(spec.chroma, spec.quality()) {
+        Subsampling::Full => Chroma::Full,
+        Subsampling::Half => Chroma::Half,
+    };
+    (!spec.progressive).then_some(chroma)
+}
+
+fn frame(size: Size, components: u8, subsampling: Subsampling, quality: u8) -> Result<minilab_jpeg::EncodeOptions, String> {
+    let side = |side: u32| u16::try_from(side).map_err(|_| format!("a side has {side} pixels and JPEG ends at 65,535"));
+    let steps = steps(quality);
+    let (width, height) = (side(size.width)?, side(size.height)?);
+    Ok(minilab_jpeg::EncodeOptions { width, height, components, subsampling, luma: steps, chroma: steps })
+}
+
+/// A whole plane.
+fn rows(samples: &[u8], size: Size) -> PlaneRows<'_> {
+    PlaneRows { samples, stride: size.width as usize, rows: size.height as usize }
+}
+
+/// One scan, with the standard Huffman tables. Tables of its own make a file 2% smaller and take several times as long.
+fn encode_baseline(
+    frame: &minilab_jpeg::EncodeOptions,
+    segments: &[(u8, Vec<u8>)],
+    push: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
+) -> Result<Vec<u8>, EncodeError> {
+    let mut encoder = Encoder::new(frame)?;
+    for (number, data) in segments {
+        encoder.segment(0xe0 + number, data)?;
+    }
+    push(&mut encoder)?;
+    encoder.finish()
+}
+
+fn encode_progressive(
+    samples: &[u8],
+    frame: &minilab_jpeg::EncodeOptions,
+    segments: Vec<(u8, Vec<u8>)>,
+) -> Result<Vec<u8>, EncodingError> {
     // About what photographs take; the vector grows if need be.
     let mut output = Vec::with_capacity(samples.len() / 8 + 1024);
-    let mut encoder = Encoder::new(&mut output, quality);
-    encoder.set_quantization_tables(TABLES, TABLES);
-    encoder.set_sampling_factor(sampling(options.chroma, quality));
+    // The tables decide, and they have been scaled already.
+    let mut encoder = jpeg_encoder::Encoder::new(&mut output, 100);
+    let [luma, chroma] = [frame.luma, frame.chroma].map(|steps| QuantizationTableType::Custom(Box::new(steps)));
+    encoder.set_quantization_tables(luma, chroma);
+    encoder.set_sampling_factor(match frame.subsampling {
+        Subsampling::Full => SamplingFactor::F_1_1,
+        Subsampling::Half => SamplingFactor::F_2_2,
+    });
     // The default takes one pixel of four, which makes coloured edges jump. The mean costs a tenth more time.
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
-    // Huffman tables of its own make a file 2% smaller and take nearly twice as long (2048×1366: 30 ms for 17).
-    encoder.set_optimized_huffman_tables(options.progressive);
-    if options.progressive {
-        encoder.set_progressive_scans(PROGRESSIVE_SCANS);
+    encoder.set_optimized_huffman_tables(true);
+    encoder.set_progressive_scans(PROGRESSIVE_SCANS);
+    for (number, data) in segments {
+        encoder.add_app_segment(number, data)?;
     }
-    attach(&mut encoder, options).map_err(|error| error.to_string())?;
-    encoder.encode(&samples, width, height, color_type).map_err(|error| error.to_string())?;
+    let color_type = if frame.components == 3 { ColorType::Rgb } else { ColorType::Luma };
+    encoder.encode(samples, frame.width, frame.height, color_type)?;
     Ok(output)
 }
 
-fn sampling(chroma: ChromaSubsampling, quality: u8) -> SamplingFactor {
+fn subsampling(chroma: ChromaSubsampling, quality: u8) -> Subsampling {
     match chroma {
-        ChromaSubsampling::Half => SamplingFactor::F_2_2,
-        ChromaSubsampling::Auto if quality < FULL_CHROMA_QUALITY => SamplingFactor::F_2_2,
-        ChromaSubsampling::Auto | ChromaSubsampling::Full => SamplingFactor::F_1_1,
+        ChromaSubsampling::Half => Subsampling::Half,
+        ChromaSubsampling::Auto if quality < FULL_CHROMA_QUALITY => Subsampling::Half,
+        ChromaSubsampling::Auto | ChromaSubsampling::Full => Subsampling::Full,
     }
 }
 
-/// Writes what stands beside the pixels: EXIF and XMP as APP1, the profile as APP2 over as many segments as it takes
-/// (ICC.1, annex B.4).
-fn attach(encoder: &mut Encoder<&mut Vec<u8>>, options: &EncodeOptions<'_>) -> Result<(), EncodingError> {
-    let prefixed = |prefix: &[u8], data: &[u8]| [prefix, data].concat();
-    if let Some(exif) = &options.attachments.exif {
-        encoder.add_app_segment(1, prefixed(EXIF_PREFIX, exif))?;
+/// [`STEPS`] at a quality of 1 to 100, on libjpeg's scale: at 50 as they are, at 100 all 1, at most 255.
+fn steps(quality: u8) -> [u16; 64] {
+    let quality = u32::from(quality.clamp(1, 100));
+    let percent = if quality < 50 { 5000 / quality } else { 200 - 2 * quality };
+    STEPS.map(|step| ((u32::from(step) * percent + 50) / 100).clamp(1, 255) as u16)
+}
+
+/// What stands beside the pixels, by number of the application segment: EXIF and XMP in the first, the profile in the second, over as
+/// many as it takes (ICC.1, annex B.4).
+fn segments(options: &EncodeOptions<'_>) -> Result<Vec<(u8, Vec<u8>)>, String> {
+    let attachments = options.attachments;
+    let mut segments = Vec::new();
+    for (prefix, data) in [(EXIF_PREFIX, &attachments.exif), (XMP_PREFIX, &attachments.xmp)] {
+        segments.extend(data.iter().map(|data| (1, [prefix, data].concat())));
     }
-    if let Some(xmp) = &options.attachments.xmp {
-        encoder.add_app_segment(1, prefixed(XMP_PREFIX, xmp))?;
+    if let Some(profile) = &attachments.icc {
+        let count = u8::try_from(profile.len().div_ceil(PROFILE_PART_BYTES))
+            .map_err(|_| format!("a profile of {} bytes, and JPEG holds 255 segments of it", profile.len()))?;
+        let parts = (1..=count).zip(profile.chunks(PROFILE_PART_BYTES));
+        segments.extend(parts.map(|(number, part)| (2, [b"ICC_PROFILE\0", [number, count].as_slice(), part].concat())));
     }
-    if let Some(icc) = &options.attachments.icc {
-        encoder.add_icc_profile(icc)?;
-    }
-    Ok(())
+    Ok(segments)
 }
 
 #[cfg(test)]
@@ -107,6 +199,17 @@ mod tests {
         check(90, Auto, [0x11; 3]);
         check(95, Half, [0x22, 0x11, 0x11]);
         check(50, Full, [0x11; 3]);
+    }
+
+    #[test]
+    fn steps_follow_the_quality() {
+        let check = |quality, first, last| assert_eq!((steps(quality)[0], steps(quality)[63]), (first, last), "{quality}");
+        check(1, 255, 255);
+        check(25, 20, 255);
+        check(50, 10, 255);
+        check(80, 4, 168);
+        check(95, 1, 42);
+        check(100, 1, 1);
     }
 
     #[test]

@@ -15,10 +15,12 @@ mod webp;
 use crate::alpha::{flattened, without_needless_alpha};
 use crate::animation::Animation;
 use crate::picture::{Deadline, Picture};
+use crate::ycc::Ycc;
 use minilab_model::{ChromaSubsampling, Color, Format, OutputFormat, VariantSpec};
 use std::sync::Arc;
 
 pub(crate) use attachments::Attachments;
+pub(crate) use jpeg::chroma as jpeg_chroma;
 pub use search::is_written;
 pub(crate) use search::{check_avif, encode_variant};
 
@@ -71,6 +73,8 @@ impl<'a> EncodeOptions<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Made {
     Still(Arc<Picture>),
+    /// A still that is written as JPEG.
+    Ycc(Arc<Ycc>),
     Animation(Animation),
 }
 
@@ -87,6 +91,17 @@ pub(crate) fn encode(picture: &Picture, options: &EncodeOptions<'_>) -> Result<V
         Format::Webp => webp::encode(&without_needless_alpha(picture), options),
         #[cfg(feature = "avif")]
         Format::Avif => avif::encode(&without_needless_alpha(picture), options),
+        _ => Err(unwritten(options.format)),
+    }
+}
+
+/// The encoded file of luma and chroma as they are.
+///
+/// # Errors
+/// As [`encode`].
+pub(crate) fn encode_ycc(ycc: &Ycc, options: &EncodeOptions<'_>) -> Result<Vec<u8>, String> {
+    match options.format {
+        Format::Jpeg => jpeg::encode_ycc(ycc, options),
         _ => Err(unwritten(options.format)),
     }
 }

@@ -6,11 +6,12 @@
 //! it grew as expected or not.
 
 use super::attachments::held;
-use super::{Attachments, EncodeOptions, Made, encode, encode_animation};
+use super::{Attachments, EncodeOptions, Made, encode, encode_animation, encode_ycc};
 use crate::alpha::{is_opaque, without_needless_alpha};
 use crate::animation::Animation;
 use crate::error::ImageError;
 use crate::picture::{Deadline, Layout, Picture, Samples};
+use crate::ycc::Ycc;
 use minilab_model::{Format, OutputFormat, OutputLimits, VariantSpec};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -63,6 +64,7 @@ struct Trial {
 /// What is encoded, an alpha channel that says nothing taken off.
 enum Content<'a> {
     Still(Cow<'a, Picture>),
+    Ycc(&'a Ycc),
     Animation(&'a Animation),
 }
 
@@ -70,6 +72,7 @@ impl<'a> Content<'a> {
     fn of(made: &'a Made) -> Self {
         match made {
             Made::Still(picture) => Self::Still(without_needless_alpha(picture)),
+            Made::Ycc(ycc) => Self::Ycc(ycc),
             Made::Animation(animation) => Self::Animation(animation),
         }
     }
@@ -77,6 +80,8 @@ impl<'a> Content<'a> {
     fn pictures(&self) -> impl Iterator<Item = &Picture> {
         let (still, frames) = match self {
             Self::Still(picture) => (Some(picture.as_ref()), &[][..]),
+            // Without alpha and in full colour, which is what is asked about pictures.
+            Self::Ycc(_) => (None, &[][..]),
             Self::Animation(animation) => (None, animation.frames.as_slice()),
         };
         still.into_iter().chain(frames.iter().map(|frame| &frame.picture))
@@ -91,14 +96,17 @@ impl<'a> Content<'a> {
     }
 
     fn pixels(&self) -> u64 {
-        self.pictures().map(|picture| picture.size.pixels()).sum()
+        match self {
+            Self::Ycc(ycc) => ycc.size().pixels(),
+            _ => self.pictures().map(|picture| picture.size.pixels()).sum(),
+        }
     }
 
     /// Whether it is a still that a palette holds as it is.
     fn is_graphic(&self) -> bool {
         match self {
             Self::Still(picture) => has_few_colors(picture),
-            Self::Animation(_) => false,
+            Self::Ycc(_) | Self::Animation(_) => false,
         }
     }
 
@@ -193,6 +201,7 @@ impl Search<'_> {
         let options = EncodeOptions { quality, lossless, deadline, ..EncodeOptions::of(self.spec, format, &attachments) };
         let encoded = match &self.content {
             Content::Still(picture) => encode(picture, &options),
+            Content::Ycc(ycc) => encode_ycc(ycc, &options),
             Content::Animation(animation) => encode_animation(animation, &options),
         };
         match encoded {

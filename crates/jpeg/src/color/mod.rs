@@ -14,8 +14,9 @@ const CB_TO_GREEN: i32 = fixed(0.344_14);
 const CR_TO_GREEN: i32 = fixed(0.714_14);
 const HALF: i32 = 1 << 15;
 
-/// Converts a row; `rgb` is three times as long as the others, which are equally long.
-pub(crate) fn ycbcr_to_rgb(luma: &[u8], blue: &[u8], red: &[u8], rgb: &mut [u8]) {
+/// Converts samples of luma and of both chromas, of which there are as many, to a third as many RGB pixels as `rgb` has bytes: to the
+/// shortest of them.
+pub fn ycbcr_to_rgb(luma: &[u8], blue: &[u8], red: &[u8], rgb: &mut [u8]) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         #[allow(unsafe_code)]
