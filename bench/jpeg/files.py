@@ -87,7 +87,7 @@ def photos(work, quick=False):
 def write(photo, source):
     for kind, options in KINDS.items():
         target = photo.paths[kind]
-        if target.exists():
+        if target.exists() and frame(target.read_bytes())[:3] == (kind, photo.width, photo.height):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_suffix(".part")
