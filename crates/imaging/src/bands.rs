@@ -68,20 +68,10 @@ impl<S: Sample> Bands<S> {
     /// # Errors
     /// What the resizer says.
     pub(crate) fn push(&mut self, rows: &[S]) -> Result<(), ImageError> {
-        self.push_rows(std::iter::once(rows))
-    }
-
-    /// Takes rows that stand apart: any number of whole ones in each piece.
-    ///
-    /// # Errors
-    /// As [`push`](Self::push).
-    pub(crate) fn push_rows<'a>(&mut self, pieces: impl Iterator<Item = &'a [S]>) -> Result<(), ImageError> {
         if self.targets.is_empty() {
             return Ok(());
         }
-        for rows in pieces {
-            self.rows.extend_from_slice(rows);
-        }
+        self.rows.extend_from_slice(rows);
         let end = self.first_row + (self.rows.len() / self.row_length()) as u32;
         for index in 0..self.targets.len() {
             while let Some(stretch) = self.targets[index].next(self.size, end) {

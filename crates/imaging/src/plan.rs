@@ -24,6 +24,9 @@ use minilab_model::{ColorSpace, DecodeLimits, Fit, Format, Gravity, Kernel, Orie
 /// How much larger than an output its source must at least be, in each direction.
 const MARGIN: u32 = 2;
 
+/// How much larger the decoded picture of a JPEG must be. TRIAL
+const JPEG_MARGIN: f64 = 1.5;
+
 /// The plan for one source.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -379,7 +382,7 @@ fn shrink(format: Format, ratio: f64) -> u32 {
     // Saturates; NaN cannot come of sizes of at least 1.
     let available = (ratio / f64::from(MARGIN)) as u32;
     match format {
-        Format::Jpeg => [8, 4, 2].into_iter().find(|&scale| available >= scale).unwrap_or(1),
+        Format::Jpeg => [8, 4, 2].into_iter().find(|&scale| ratio >= f64::from(scale) * JPEG_MARGIN).unwrap_or(1),
         _ => available.clamp(1, MAX_FACTOR),
     }
 }

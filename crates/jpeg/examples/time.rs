@@ -1,17 +1,17 @@
-//! Times the decoding of JPEG files at every scale: `time [--keep-subsampling] [--only=EIGHTHS] RUNS FILE…` prints the least and the median milliseconds of processor time at 1/8, 1/4, 1/2 and 1/1.
+//! Times the decoding of JPEG files at every scale: `time [--half-chroma] [--only=EIGHTHS] RUNS FILE…` prints the least and the median milliseconds of processor time at 1/8, 1/4, 1/2 and 1/1.
 
 use minilab_jpeg::{DecodeOptions, Decoder, Scale};
 use std::ops::ControlFlow;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let keep_subsampling = arguments.iter().any(|argument| argument == "--keep-subsampling");
+    let half_chroma = arguments.iter().any(|argument| argument == "--half-chroma");
     let only: Option<u32> = arguments.iter().find_map(|argument| argument.strip_prefix("--only=")?.parse().ok());
     let mut plain = arguments.iter().filter(|argument| !argument.starts_with("--"));
-    let runs: usize = plain.next().ok_or("usage: time [--keep-subsampling] [--only=EIGHTHS] RUNS FILE…")?.parse()?;
+    let runs: usize = plain.next().ok_or("usage: time [--half-chroma] [--only=EIGHTHS] RUNS FILE…")?.parse()?;
     for file in plain {
         let data = std::fs::read(file)?;
-        let decoder = Decoder::new(&data)?.with_options(DecodeOptions { keep_subsampling, ..DecodeOptions::default() });
+        let decoder = Decoder::new(&data)?.with_options(DecodeOptions { half_chroma, ..DecodeOptions::default() });
         let scales = [Scale::Eighth, Scale::Quarter, Scale::Half, Scale::Full];
         for scale in scales.into_iter().filter(|scale| only.is_none_or(|only| scale.eighths() == only)) {
             let mut times = Vec::new();

@@ -56,9 +56,10 @@ pub struct DecodeOptions {
     /// coefficients that count: at 1/1 two bytes for each sample, at 1/8 for each block.
     /// Default: 512 MiB.
     pub max_buffer_bytes: u64,
-    /// Shrink subsampled chroma as much as luma, rather than less so that it has as many samples. At 1/8 it then comes from its DC
-    /// coefficients alone. Meant for images that are shrunk further or keep their subsampling. Default: false, as libjpeg does.
-    pub keep_subsampling: bool,
+    /// Shrink chroma until it has half as many samples as luma in the direction that has more of them, rather than shrink subsampled
+    /// chroma less than luma so that it has as many. At 1/8 it comes from its DC coefficients alone. Meant for images that are
+    /// shrunk further, or written with subsampled chroma. Default: false, as libjpeg does.
+    pub half_chroma: bool,
     /// How the components are to be read, for files within others that know better; `None`: as the file says.
     /// Default: `None`.
     pub color_model: Option<ColorModel>,
@@ -66,7 +67,7 @@ pub struct DecodeOptions {
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { tolerant: false, max_buffer_bytes: 512 << 20, keep_subsampling: false, color_model: None }
+        Self { tolerant: false, max_buffer_bytes: 512 << 20, half_chroma: false, color_model: None }
     }
 }
 
@@ -144,7 +145,7 @@ impl<'a> Decoder<'a> {
     /// The sizes of the components' planes that [`decode_planes`](Self::decode_planes) gives at a
     /// scale, in frame order.
     pub fn plane_sizes(&self, scale: Scale) -> Vec<PlaneSize> {
-        let plan = Plan::new(&self.headers, scale, self.options.keep_subsampling);
+        let plan = self.plan(scale);
         let size = |component| {
             let (width, height) = plan.plane_size(component);
             let (across, down) = plan.pixels_per_sample(component);
@@ -177,7 +178,7 @@ impl<'a> Decoder<'a> {
     /// mode do not occur once a sample could be read.
     pub fn decode(&self, scale: Scale, sink: &mut impl FnMut(Strip<'_>) -> ControlFlow<()>) -> Result<Outcome, Error> {
         self.supports()?;
-        let plan = Plan::new(&self.headers, scale, self.options.keep_subsampling);
+        let plan = self.plan(scale);
         let model = self.color_model();
         self.check_size(PixelAssembler::bytes(&plan, model))?;
         // As libjpeg does it: where a block is one sample, nothing is interpolated.
@@ -199,7 +200,7 @@ impl<'a> Decoder<'a> {
     /// As [`decode`](Self::decode).
     pub fn decode_planes(&self, scale: Scale, sink: &mut impl FnMut(PlaneStrip<'_>) -> ControlFlow<()>) -> Result<Outcome, Error> {
         self.supports()?;
-        let plan = Plan::new(&self.headers, scale, self.options.keep_subsampling);
+        let plan = self.plan(scale);
         let mut rows = 0;
         let mut hand_out = |planes: &Planes, mcu_row: usize| {
             planes.with_strip(&plan, mcu_row, |strip| {
@@ -237,6 +238,10 @@ impl<'a> Decoder<'a> {
             ControlFlow::Continue(())
         })?;
         Ok(Image { width, height, channels, pixels, complete: outcome.complete })
+    }
+
+    fn plan(&self, scale: Scale) -> Plan {
+        Plan::new(&self.headers, scale, self.options.half_chroma && self.color_model() == ColorModel::YCbCr)
     }
 
     fn color_model(&self) -> ColorModel {

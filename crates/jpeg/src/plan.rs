@@ -36,8 +36,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// `keep_subsampling` as in [`DecodeOptions`](crate::DecodeOptions::keep_subsampling).
-    pub fn new(headers: &Headers, scale: Scale, keep_subsampling: bool) -> Self {
+    /// `half_chroma` as in [`DecodeOptions`](crate::DecodeOptions::half_chroma), for components of which all but the first are chroma.
+    pub fn new(headers: &Headers, scale: Scale, half_chroma: bool) -> Self {
         let numerator = scale.eighths() as usize;
         let (width, height) = (headers.info.width as usize, headers.info.height as usize);
         let sampling: Vec<Sampling> = match &headers.info.sampling[..] {
@@ -55,11 +55,13 @@ impl Plan {
         let mcus_down = height.div_ceil(8 * most_down);
         let components = sampling
             .into_iter()
-            .map(|sampling| {
+            .enumerate()
+            .map(|(index, sampling)| {
                 let (h, v) = (sampling.horizontal.into(), sampling.vertical.into());
-                let side = match keep_subsampling {
-                    true => numerator,
-                    false => block_side(numerator, [(h, most_across), (v, most_down)]),
+                let factors = [(h, most_across), (v, most_down)];
+                let side = match half_chroma && index > 0 {
+                    true => half_side(numerator, factors),
+                    false => block_side(numerator, factors),
                 };
                 ComponentPlan {
                     sampling,
@@ -153,6 +155,13 @@ impl ScanPlan {
     }
 }
 
+/// Samples a side of the blocks of chroma that is to have half as many samples as luma: no less in either direction, but where luma's
+/// blocks are a sample each.
+fn half_side(numerator: usize, factors: [(usize, usize); 2]) -> usize {
+    let enough = |side: usize| factors.iter().all(|&(factor, most)| 2 * factor * side >= most * numerator);
+    if numerator > 1 && enough(numerator / 2) { numerator / 2 } else { numerator }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,5 +179,20 @@ mod tests {
         check(2, (1, 4), (1, 4), 8);
         check(2, (2, 3), (2, 3), 2);
         check(8, (1, 2), (1, 2), 8);
+    }
+
+    #[test]
+    fn half_chroma_has_half_the_samples() {
+        let check = |numerator, across, down, expected| assert_eq!(half_side(numerator, [across, down]), expected);
+        // 4:4:4
+        check(8, (1, 1), (1, 1), 4);
+        check(2, (2, 2), (2, 2), 1);
+        check(1, (1, 1), (1, 1), 1);
+        // 4:2:0 and 4:2:2 have it as they are.
+        check(8, (1, 2), (1, 2), 8);
+        check(4, (1, 2), (1, 1), 4);
+        check(1, (1, 2), (1, 2), 1);
+        // 4:1:1 has less.
+        check(4, (1, 4), (1, 1), 4);
     }
 }

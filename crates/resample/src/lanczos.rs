@@ -11,7 +11,7 @@ use std::f64::consts::PI;
 use std::sync::LazyLock;
 
 /// Lobes on either side.
-const LOBES: f64 = 3.0;
+pub(crate) const LOBES: f64 = 3.0;
 
 /// Entries of the table for each pixel. On the line between two of them the value is right to 2 in a million.
 const STEPS: f64 = 512.0;
@@ -22,8 +22,7 @@ static TABLE: LazyLock<Vec<f64>> = LazyLock::new(|| {
 });
 
 thread_local! {
-    /// How far apart two pixels of the source are, in pixels of the result, and the weight of the second difference. The
-    /// resizer takes a function without surroundings, and calls it on the thread that it is called on.
+    /// What [`softness`] gave. The resizer takes a function without surroundings, and calls it on the thread that it is called on.
     static SOFTNESS: Cell<(f64, f64)> = const { Cell::new((0.0, 0.0)) };
 }
 
@@ -32,10 +31,16 @@ pub(crate) fn filter(boxed: u32, scale: f64) -> FilterType {
     if boxed <= 1 {
         return named("Lanczos3", lanczos, LOBES);
     }
-    let spacing = 1.0 / scale.max(1.0);
+    let softness = softness(boxed, scale);
+    SOFTNESS.set(softness);
+    named("Lanczos3 of means", |x| of_means(x, SOFTNESS.get()), LOBES + softness.0)
+}
+
+/// How far apart two pixels of the source are, in pixels of the result, and the weight of the second difference; nothing where pixels
+/// are no means.
+pub(crate) fn softness(boxed: u32, scale: f64) -> (f64, f64) {
     let side = f64::from(boxed);
-    SOFTNESS.set((spacing, (1.0 - 1.0 / (side * side)) / 24.0));
-    named("Lanczos3 of means", lanczos_of_means, LOBES + spacing)
+    if boxed <= 1 { (0.0, 0.0) } else { (1.0 / scale.max(1.0), (1.0 - 1.0 / (side * side)) / 24.0) }
 }
 
 fn named(name: &'static str, function: fn(f64) -> f64, support: f64) -> FilterType {
@@ -43,8 +48,11 @@ fn named(name: &'static str, function: fn(f64) -> f64, support: f64) -> FilterTy
     Filter::new(name, function, support).map_or(FilterType::Lanczos3, FilterType::Custom)
 }
 
-fn lanczos_of_means(x: f64) -> f64 {
-    let (spacing, weight) = SOFTNESS.get();
+/// The kernel with this softness.
+pub(crate) fn of_means(x: f64, (spacing, weight): (f64, f64)) -> f64 {
+    if weight == 0.0 {
+        return lanczos(x);
+    }
     lanczos(x) * (1.0 + 2.0 * weight) - (lanczos(x - spacing) + lanczos(x + spacing)) * weight
 }
 

@@ -4,9 +4,12 @@
 //! rest of the engine. Here they are compiled once, and not again with every change of the engine.
 
 mod lanczos;
+mod plane;
+
+pub use plane::PlaneStream;
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::{U8, U8x3, U8x4, U16x4};
+use fast_image_resize::pixels::{U8x3, U8x4, U16x4};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions};
 
 /// A filter.
@@ -66,7 +69,7 @@ impl Resampler {
     /// When sizes do not fit together.
     pub fn eight(&mut self, from: &[u8], to: &mut [u8], task: &Task) -> Result<(), String> {
         match (task.channels, task.has_alpha) {
-            (1, false) => self.run::<U8>(from, to, task),
+            (1, false) => plane(from, to, task),
             (3, false) => self.run::<U8x3>(from, to, task),
             (4, _) => self.run::<U8x4>(from, to, task),
             _ => self.by_fours(from, to, task, Self::eight),
@@ -135,6 +138,20 @@ impl Resampler {
         let mut to = TypedImage::<P>::from_buffer(task.to.0, task.to.1, to).map_err(|error| error.to_string())?;
         self.0.resize_typed(&from, &mut to, &options).map_err(|error| error.to_string())
     }
+}
+
+/// Resamples a whole plane.
+fn plane(from: &[u8], to: &mut [u8], task: &Task) -> Result<(), String> {
+    let (width, height) = (task.from.0 as usize, task.from.1 as usize);
+    let (x, y, across, down) = task.part;
+    let inside = x >= 0.0 && y >= 0.0 && x + across <= f64::from(task.from.0) && y + down <= f64::from(task.from.1);
+    if width == 0 || from.len() != width * height || to.len() as u64 != u64::from(task.to.0) * u64::from(task.to.1) || !inside {
+        return Err(format!("a plane of {} samples does not fit {task:?}", from.len()));
+    }
+    let mut stream = PlaneStream::new(task);
+    from.chunks_exact(width).for_each(|row| stream.push(row));
+    to.copy_from_slice(&stream.finish()?);
+    Ok(())
 }
 
 #[cfg(test)]

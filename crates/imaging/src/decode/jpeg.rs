@@ -33,7 +33,7 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
         // The coefficients of a progressive file with four channels are the most that can be.
         max_buffer_bytes: options.limits.pixels.saturating_mul(10),
         tolerant: options.tolerant,
-        keep_subsampling: in_planes && jpeg_planes::small_chroma_suffices(options),
+        half_chroma: in_planes && jpeg_planes::half_chroma_suffices(options),
         color_model: Some(color_model),
     });
     let size = shrunk_size(size(header), options.shrink);
@@ -87,7 +87,7 @@ fn decode_planes(decoder: &Decoder<'_>, scale: Scale, options: &DecodeOptions<'_
     let outcome = decoded.map_err(refused)?;
     match broken_off {
         Some(error) => Err(error),
-        None => Ok(Decoded { whole: None, resized: sink.finish(), opaque: true, damage: damage(outcome) }),
+        None => Ok(Decoded { whole: None, resized: sink.finish()?, opaque: true, damage: damage(outcome) }),
     }
 }
 

@@ -1,63 +1,79 @@
 //! The rows of a JPEG's planes, resized while they come.
 
 use super::DecodeOptions;
-use crate::bands::{BandTarget, Bands};
+use crate::bands::BandTarget;
 use crate::error::ImageError;
 use crate::orient::Rect;
-use crate::picture::{Deadline, Layout, Size};
+use crate::picture::{Deadline, Layout, Picture, Size};
+use crate::steps::resize::Shape;
 use crate::ycc::{Chroma, Pixels, Ycc};
 use minilab_jpeg::{PlaneSize, PlaneStrip};
+use minilab_resample::{PlaneStream, Task};
 
 /// Whether all that is wanted can be made of planes: parts, of gamma-encoded values.
 pub(super) fn suffice(options: &DecodeOptions<'_>) -> bool {
     !options.take.whole && options.take.targets.iter().all(|target| !target.linear_light)
 }
 
-/// Whether every target has samples enough, twice as many as it needs in each direction, of chroma that is shrunk as luma is.
-pub(super) fn small_chroma_suffices(options: &DecodeOptions<'_>) -> bool {
+/// Whether every target has samples enough, twice as many as it needs in each direction, where chroma has half as many as luma.
+pub(super) fn half_chroma_suffices(options: &DecodeOptions<'_>) -> bool {
     options.take.targets.iter().all(|target| {
         let ratio = (target.part.width / f64::from(target.to.width)).min(target.part.height / f64::from(target.to.height));
-        target.chroma == Chroma::Half || ratio >= SMALL_CHROMA_RATIO
+        target.chroma == Chroma::Half || ratio >= HALF_CHROMA_RATIO
     })
 }
 
-/// Chroma of half the size leaves a factor of two to the resize.
-const SMALL_CHROMA_RATIO: f64 = 4.0;
+/// With that, a factor of two is left to the resize.
+const HALF_CHROMA_RATIO: f64 = 4.0;
 
 /// Takes the planes' rows and makes every target from them.
 pub(super) struct PlaneSink {
-    bands: [Bands<u8>; 3],
+    /// The three planes of each target.
+    targets: Vec<(Size, Chroma, [PlaneStream; 3])>,
     deadline: Deadline,
 }
 
 impl PlaneSink {
     pub(super) fn new(sizes: [PlaneSize; 3], options: &DecodeOptions<'_>) -> Self {
-        let bands = [0, 1, 2].map(|index| {
-            let plane = sizes[index];
-            let targets: Vec<_> = options.take.targets.iter().map(|target| on_plane(target, plane, index > 0)).collect();
-            Bands::new(Size { width: plane.width, height: plane.height }, Layout::Grey, &targets)
-        });
-        Self { bands, deadline: options.deadline }
+        let streams = |target: &BandTarget| {
+            let of = |index: usize| PlaneStream::new(&task(target, sizes[index], index > 0));
+            (target.to, target.chroma, [of(0), of(1), of(2)])
+        };
+        Self { targets: options.take.targets.iter().map(streams).collect(), deadline: options.deadline }
     }
 
     pub(super) fn push(&mut self, strip: &PlaneStrip<'_>) -> Result<(), ImageError> {
         self.deadline.check()?;
-        for (bands, plane) in self.bands.iter_mut().zip(strip.planes) {
-            let width = plane.width as usize;
-            bands.push_rows((0..plane.rows as usize).map(|row| &plane.row(row)[..width]))?;
+        for (_, _, streams) in &mut self.targets {
+            for (stream, plane) in streams.iter_mut().zip(strip.planes) {
+                for row in 0..plane.rows as usize {
+                    stream.push(&plane.row(row)[..plane.width as usize]);
+                }
+            }
         }
         Ok(())
     }
 
     /// The targets in their order, once every row has been pushed.
-    pub(super) fn finish(self) -> Vec<Pixels> {
-        let [luma, blue, red] = self.bands.map(Bands::finish);
-        luma.into_iter().zip(blue).zip(red).map(|((luma, blue), red)| Pixels::Ycc(Ycc::new([luma, blue, red]))).collect()
+    ///
+    /// # Errors
+    /// When some have not.
+    pub(super) fn finish(self) -> Result<Vec<Pixels>, ImageError> {
+        let mut made = Vec::with_capacity(self.targets.len());
+        for (size, chroma, [luma, blue, red]) in self.targets {
+            let plane = |stream: PlaneStream, size| {
+                let samples = stream.finish().map_err(ImageError::resizer)?;
+                Ok::<_, ImageError>(Picture::eight(size, Layout::Grey, samples))
+            };
+            let small = chroma.size(size);
+            made.push(Pixels::Ycc(Ycc::new([plane(luma, size)?, plane(blue, small)?, plane(red, small)?])));
+        }
+        Ok(made)
     }
 }
 
-/// The part and the size of a target on one of the planes.
-fn on_plane(target: &BandTarget, plane: PlaneSize, is_chroma: bool) -> BandTarget {
+/// What becomes of one of the planes for a target.
+fn task(target: &BandTarget, plane: PlaneSize, is_chroma: bool) -> Task {
     let part = Rect {
         x: target.part.x / plane.across,
         y: target.part.y / plane.down,
@@ -65,5 +81,6 @@ fn on_plane(target: &BandTarget, plane: PlaneSize, is_chroma: bool) -> BandTarge
         height: target.part.height / plane.down,
     };
     let to = if is_chroma { target.chroma.size(target.to) } else { target.to };
-    BandTarget { part, to, boxed: plane.averaged, ..*target }
+    let shape = Shape { size: Size { width: plane.width, height: plane.height }, layout: Layout::Grey, boxed: plane.averaged };
+    shape.task(part, to, target.kernel)
 }

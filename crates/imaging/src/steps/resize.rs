@@ -195,6 +195,23 @@ pub(crate) struct Shape {
     pub boxed: u32,
 }
 
+impl Shape {
+    /// What makes `part` of it into a picture of `to` pixels.
+    pub(crate) fn task(&self, part: Rect, to: Size, kernel: Kernel) -> Task {
+        let Self { size, layout, boxed } = *self;
+        let part = clamped(part, Rect { x: 0.0, y: 0.0, width: f64::from(size.width), height: f64::from(size.height) });
+        Task {
+            from: (size.width, size.height),
+            part: (part.x, part.y, part.width, part.height),
+            to: (to.width, to.height),
+            channels: layout.channels(),
+            has_alpha: layout.has_alpha(),
+            filter: filter(kernel),
+            boxed,
+        }
+    }
+}
+
 /// [`resample`] for rows that stand anywhere.
 ///
 /// # Errors
@@ -207,21 +224,12 @@ pub(crate) fn resample_rows<S: Sample>(
     to: Size,
     kernel: Kernel,
 ) -> Result<Picture, String> {
-    let Shape { size: from, layout, boxed } = shape;
+    let Shape { size: from, layout, .. } = shape;
     let whole = Rect { x: 0.0, y: 0.0, width: f64::from(from.width), height: f64::from(from.height) };
     if part == whole && to == from {
         return Ok(Picture { size: to, layout, samples: S::wrap(samples.to_vec()) });
     }
-    let part = clamped(part, whole);
-    let task = Task {
-        from: (from.width, from.height),
-        part: (part.x, part.y, part.width, part.height),
-        to: (to.width, to.height),
-        channels: layout.channels(),
-        has_alpha: layout.has_alpha(),
-        filter: filter(kernel),
-        boxed,
-    };
+    let task = shape.task(part, to, kernel);
     let mut output = vec![S::default(); to.pixels() as usize * layout.channels()];
     S::resample(resampler, samples, &mut output, &task)?;
     Ok(Picture { size: to, layout, samples: S::wrap(output) })
