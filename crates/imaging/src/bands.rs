@@ -33,8 +33,9 @@ pub(crate) struct BandTarget {
     pub linear_light: bool,
     /// The side of the boxes that the decoded picture's pixels are the means of; 1 where they are none.
     pub boxed: u32,
-    /// How large chroma is to be where it stands by itself.
+    /// How large chroma is to be where it stands by itself, and what it is made of, in pixels of the decoded picture.
     pub chroma: Chroma,
+    pub chroma_part: Rect,
 }
 
 /// Takes the rows of a picture and makes every target from them.
@@ -99,7 +100,7 @@ impl<S: Sample> Bands<S> {
     fn make(&mut self, index: usize, stretch: Stretch) -> Result<(), ImageError> {
         let row_length = self.row_length();
         let target = &mut self.targets[index];
-        let BandTarget { part, to, kernel, linear_light, boxed, chroma: _ } = target.wanted;
+        let BandTarget { part, to, kernel, linear_light, boxed, .. } = target.wanted;
         let rows = (stretch.first - self.first_row) as usize..(stretch.end - self.first_row) as usize;
         let samples = &self.rows[rows.start * row_length..rows.end * row_length];
         let from = Size { width: self.size.width, height: stretch.end - stretch.first };
@@ -206,7 +207,15 @@ mod tests {
             for (part, width, height) in [(all, 20, 500), (all, 20, 7), (part, 15, 333), (all, 122, 3002)] {
                 check(
                     &picture,
-                    BandTarget { part, to: Size { width, height }, kernel, linear_light: false, boxed: 1, chroma: Chroma::Full },
+                    BandTarget {
+                        part,
+                        to: Size { width, height },
+                        kernel,
+                        linear_light: false,
+                        boxed: 1,
+                        chroma: Chroma::Full,
+                        chroma_part: part,
+                    },
                     16,
                 );
             }
@@ -224,6 +233,7 @@ mod tests {
             linear_light: false,
             boxed: 1,
             chroma: Chroma::Full,
+            chroma_part: part,
         };
         let copied = in_bands(&picture, target, 1);
         let (Samples::Eight(copied), Samples::Eight(all)) = (&copied.samples, &picture.samples) else { unreachable!() };
@@ -242,6 +252,7 @@ mod tests {
             linear_light: false,
             boxed: 1,
             chroma: Chroma::Full,
+            chroma_part: part,
         };
         let mut bands = Bands::<u8>::new(size, Layout::Grey, &[target]);
         for _ in 0..20_000 {
@@ -257,7 +268,7 @@ mod tests {
             let picture = noise(Size { width: 3, height }, Layout::GreyAlpha);
             let top = y * f64::from(height);
             let part = Rect { x: 0.0, y: top, width: 3.0, height: (f64::from(height) - top) * share };
-            let target = BandTarget { part, to: Size { width: 2, height: to }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1, chroma: Chroma::Full };
+            let target = BandTarget { part, to: Size { width: 2, height: to }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1, chroma: Chroma::Full, chroma_part: part };
             let banded = in_bands(&picture, target, at_once);
             prop_assert_eq!(banded.size, target.to);
             prop_assert_eq!(banded.to_eight_bits().len(), 2 * 2 * to as usize);

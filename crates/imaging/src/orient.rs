@@ -103,6 +103,13 @@ pub(crate) struct Rect {
     pub height: f64,
 }
 
+impl Rect {
+    /// The same in pixels so many times smaller.
+    pub(crate) fn scaled(self, across: f64, down: f64) -> Self {
+        Self { x: self.x * across, y: self.y * down, width: self.width * across, height: self.height * down }
+    }
+}
+
 /// Where a part of the upright image lies in the stored one. `upright_width` and `upright_height` are of the whole image.
 pub(crate) fn to_stored(part: Rect, orientation: Orientation, upright_width: f64, upright_height: f64) -> Rect {
     let turn = turn(orientation);

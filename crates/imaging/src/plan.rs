@@ -197,17 +197,16 @@ impl Plan {
         let upright = output.basis.upright;
         let orientation = if upright { header.orientation } else { Orientation::UPRIGHT };
         let shown = shown_size(header, upright);
-        let stored = to_stored(first.part(), orientation, shown.width.into(), shown.height.into());
-        let part = Rect {
-            x: stored.x / self.scale.0,
-            y: stored.y / self.scale.1,
-            width: stored.width / self.scale.0,
-            height: stored.height / self.scale.1,
+        let decoded = |part: Rect| {
+            let stored = to_stored(part, orientation, shown.width.into(), shown.height.into());
+            stored.scaled(self.scale.0.recip(), self.scale.1.recip())
         };
         let kept = first.geometry.kept;
+        let chroma = output.chroma.unwrap_or(Chroma::Full);
+        let (part, chroma_part) = (decoded(first.part()), decoded(chroma.part(first.part(), kept)));
         let to = if orientation.swaps_sides() { kept.swapped() } else { kept };
         let First { kernel, linear_light, .. } = *first;
-        BandTarget { part, to, kernel, linear_light, boxed: self.shrink, chroma: output.chroma.unwrap_or(Chroma::Full) }
+        BandTarget { part, to, kernel, linear_light, boxed: self.shrink, chroma, chroma_part }
     }
 
     /// Most bytes in use at once while the plan is carried out, beside the source: an upper estimate.

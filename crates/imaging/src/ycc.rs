@@ -5,9 +5,9 @@
 
 use crate::orient::{Rect, upright};
 use crate::picture::{Layout, Picture, Size};
-use crate::steps::resize::resample;
+use crate::steps::resize::{Shape, resample};
 use minilab_model::{Kernel, Orientation};
-use minilab_resample::Resampler;
+use minilab_resample::{PlaneStream, Resampler};
 
 /// How large chroma is beside luma.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,17 @@ impl Chroma {
         match self {
             Self::Full => luma,
             Self::Half => Size { width: luma.width.div_ceil(2), height: luma.height.div_ceil(2) },
+        }
+    }
+
+    /// What chroma is made of where luma of size `to` is made of `part`: beside an odd side, half a sample more.
+    pub(crate) fn part(self, part: Rect, to: Size) -> Rect {
+        let Size { width, height } = self.size(to);
+        let samples = if self == Self::Half { 2.0 } else { 1.0 };
+        Rect {
+            width: part.width * samples * f64::from(width) / f64::from(to.width),
+            height: part.height * samples * f64::from(height) / f64::from(to.height),
+            ..part
         }
     }
 }
@@ -81,19 +92,11 @@ impl Ycc {
         kernel: Kernel,
     ) -> Result<Self, String> {
         let [luma, blue, red] = &self.planes;
-        // Chroma of an odd side is taken to end where luma does.
-        let across = f64::from(blue.size.width) / f64::from(luma.size.width);
-        let down = f64::from(blue.size.height) / f64::from(luma.size.height);
-        let chroma_part = Rect { x: part.x * across, y: part.y * down, width: part.width * across, height: part.height * down };
-        let mut resampled = |plane, part, to| resample(resampler, plane, part, to, kernel);
+        let samples = if self.chroma() == Some(Chroma::Half) { 0.5 } else { 1.0 };
+        let chroma_part = chroma.part(part, to).scaled(samples, samples);
         let chroma_size = chroma.size(to);
-        Ok(Self {
-            planes: [
-                resampled(luma, part, to)?,
-                resampled(blue, chroma_part, chroma_size)?,
-                resampled(red, chroma_part, chroma_size)?,
-            ],
-        })
+        let of_chroma = |plane: &Picture| stretched(plane, chroma_part, chroma_size, kernel);
+        Ok(Self { planes: [resample(resampler, luma, part, to, kernel)?, of_chroma(blue)?, of_chroma(red)?] })
     }
 
     /// The same as RGB. Smaller chroma is enlarged.
@@ -111,6 +114,14 @@ impl Ycc {
         minilab_jpeg::ycbcr_to_rgb(&luma, &blue, &red, &mut rgb);
         Ok(Picture::eight(size, Layout::Rgb, rgb))
     }
+}
+
+/// Resamples chroma. Its part can reach over the edge, by half a sample.
+fn stretched(plane: &Picture, part: Rect, to: Size, kernel: Kernel) -> Result<Picture, String> {
+    let shape = Shape { size: plane.size, layout: Layout::Grey, boxed: 1 };
+    let mut stream = PlaneStream::new(&shape.task(part, to, kernel));
+    plane.to_eight_bits().chunks_exact(plane.size.width as usize).for_each(|row| stream.push(row));
+    Ok(Picture::eight(to, Layout::Grey, stream.finish()?))
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ mod strip;
 
 pub use color::ycbcr_to_rgb;
 pub use decoder::{DecodeOptions, Decoder, Image, Outcome, Scale};
-pub use encode::{EncodeError, EncodeOptions, Encoder, PlaneRows, Subsampling};
+pub use encode::{EncodeError, EncodeOptions, Encoder, HuffmanTables, PlaneRows, Subsampling};
 pub use error::Error;
 pub use info::{ColorModel, Info, Kind, Sampling};
 pub use strip::{Plane, PlaneSize, PlaneStrip, Strip};

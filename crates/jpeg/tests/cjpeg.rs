@@ -1,13 +1,14 @@
 //! Files beside those of libjpeg-turbo's `cjpeg`, which must be the same, byte for byte.
 //!
-//! `tests/cjpeg.txt` holds a CRC-32 of what `cjpeg -baseline -dct int` (2.1.5) made of each form: a line a form. To make it
+//! `tests/cjpeg.txt` holds a CRC-32 of what `cjpeg -baseline -dct int` (2.1.5) made of each form, with `-optimize` in the second half: a
+//! line a form. To make it
 //! anew, with cjpeg installed: `MINILAB_UPDATE_CJPEG=1 cargo test -p minilab-jpeg --test cjpeg`.
 
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
-use minilab_jpeg::{EncodeOptions, Encoder, Subsampling};
+use minilab_jpeg::{EncodeOptions, Encoder, HuffmanTables, Subsampling};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use support::Random;
@@ -56,6 +57,7 @@ struct Form {
     kind: Kind,
     quality: u16,
     content: Content,
+    huffman: HuffmanTables,
 }
 
 impl Form {
@@ -83,6 +85,7 @@ impl Form {
             height: self.height as u16,
             components: if self.kind == Kind::Grey { 1 } else { 3 },
             subsampling: if self.kind == Kind::Half { Subsampling::Half } else { Subsampling::Full },
+            huffman: self.huffman,
             luma: scaled(LUMA, self.quality),
             chroma: scaled(CHROMA, self.quality),
         };
@@ -102,6 +105,7 @@ impl Form {
         let sampling = if self.kind == Kind::Half { "2x2" } else { "1x1" };
         let mut command = Command::new("cjpeg")
             .args(["-baseline", "-dct", "int", "-sample", sampling, "-quality", &quality])
+            .args((self.huffman == HuffmanTables::Fitted).then_some("-optimize"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -118,14 +122,14 @@ impl Form {
     }
 }
 
-fn forms() -> Vec<Form> {
+fn forms(huffman: HuffmanTables) -> Vec<Form> {
     const KINDS: [Kind; 3] = [Kind::Grey, Kind::Full, Kind::Half];
     let mut forms = Vec::new();
     let sides = [1, 2, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32, 33, 48, 65, 97];
     for (number, width) in sides.into_iter().enumerate() {
         for height in [1, 8, 9, 16, 17, 31, 40, sides[16 - number]] {
             for kind in KINDS {
-                forms.push(Form { width, height, kind, quality: 80, content: Content::Smooth });
+                forms.push(Form { width, height, kind, quality: 80, content: Content::Smooth, huffman });
             }
         }
     }
@@ -133,20 +137,20 @@ fn forms() -> Vec<Form> {
     for quality in [1, 5, 10, 25, 40, 50, 60, 70, 75, 80, 85, 90, 92, 95, 97, 98, 99, 100] {
         for content in contents {
             for kind in KINDS {
-                forms.push(Form { width: 203, height: 75, kind, quality, content });
+                forms.push(Form { width: 203, height: 75, kind, quality, content, huffman });
             }
         }
     }
     for kind in KINDS {
-        forms.push(Form { width: 65_500, height: 3, kind, quality: 75, content: Content::Smooth });
-        forms.push(Form { width: 3, height: 65_500, kind, quality: 75, content: Content::Noise { extreme: false } });
+        forms.push(Form { width: 65_500, height: 3, kind, quality: 75, content: Content::Smooth, huffman });
+        forms.push(Form { width: 3, height: 65_500, kind, quality: 75, content: Content::Noise { extreme: false }, huffman });
     }
     forms
 }
 
 #[test]
 fn files_are_those_of_libjpeg() {
-    let forms = forms();
+    let forms = [HuffmanTables::Standard, HuffmanTables::Fitted].into_iter().flat_map(forms).collect::<Vec<_>>();
     let crc = |file: Vec<u8>| format!("{:08x}", crc32fast::hash(&file));
     if std::env::var_os("MINILAB_UPDATE_CJPEG").is_some() {
         let lines = forms.iter().map(|form| crc(form.by_cjpeg()) + "\n");

@@ -3,7 +3,6 @@
 use super::DecodeOptions;
 use crate::bands::BandTarget;
 use crate::error::ImageError;
-use crate::orient::Rect;
 use crate::picture::{Deadline, Layout, Picture, Size};
 use crate::steps::resize::Shape;
 use crate::ycc::{Chroma, Pixels, Ycc};
@@ -74,13 +73,11 @@ impl PlaneSink {
 
 /// What becomes of one of the planes for a target.
 fn task(target: &BandTarget, plane: PlaneSize, is_chroma: bool) -> Task {
-    let part = Rect {
-        x: target.part.x / plane.across,
-        y: target.part.y / plane.down,
-        width: target.part.width / plane.across,
-        height: target.part.height / plane.down,
+    let (part, to) = match is_chroma {
+        true => (target.chroma_part, target.chroma.size(target.to)),
+        false => (target.part, target.to),
     };
-    let to = if is_chroma { target.chroma.size(target.to) } else { target.to };
+    let part = part.scaled(plane.across.recip(), plane.down.recip());
     let shape = Shape { size: Size { width: plane.width, height: plane.height }, layout: Layout::Grey, boxed: plane.averaged };
     shape.task(part, to, target.kernel)
 }

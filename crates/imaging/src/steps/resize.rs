@@ -196,10 +196,9 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// What makes `part` of it into a picture of `to` pixels.
+    /// What makes `part` of it into a picture of `to` pixels. Only planes by themselves may reach over their edges.
     pub(crate) fn task(&self, part: Rect, to: Size, kernel: Kernel) -> Task {
         let Self { size, layout, boxed } = *self;
-        let part = clamped(part, Rect { x: 0.0, y: 0.0, width: f64::from(size.width), height: f64::from(size.height) });
         Task {
             from: (size.width, size.height),
             part: (part.x, part.y, part.width, part.height),
@@ -229,7 +228,7 @@ pub(crate) fn resample_rows<S: Sample>(
     if part == whole && to == from {
         return Ok(Picture { size: to, layout, samples: S::wrap(samples.to_vec()) });
     }
-    let task = shape.task(part, to, kernel);
+    let task = shape.task(clamped(part, whole), to, kernel);
     let mut output = vec![S::default(); to.pixels() as usize * layout.channels()];
     S::resample(resampler, samples, &mut output, &task)?;
     Ok(Picture { size: to, layout, samples: S::wrap(output) })

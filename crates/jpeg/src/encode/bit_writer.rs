@@ -3,8 +3,8 @@
 //! A byte 0xFF of the scan is followed by a zero (T.81, B.1.1.5). Instead of looking at every byte as it is made, bits go to a
 //! buffer as they are, eight bytes at a time with no branch, and from there to the file in pieces, of which most hold no 0xFF.
 
-/// Bytes of the buffer.
-const BUFFER_BYTES: usize = 1 << 15;
+/// Bytes of the buffer: a power of two that leaves the first cache to others.
+const BUFFER_BYTES: usize = 1 << 13;
 /// More than is written between two calls of [`Cursor::make_room`]: ten blocks of 64 coefficients of 27 bits.
 const GROUP_BYTES: usize = 2560;
 /// Bytes that are looked at together for a 0xFF.

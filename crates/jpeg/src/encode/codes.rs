@@ -1,9 +1,31 @@
-//! The standard Huffman tables (T.81, annex K.3) as the encoder reads them: one look-up gives code and value together.
+//! Huffman tables as the encoder reads them: one look-up gives code and value together.
 
-use crate::standard::{AcSymbols, CHROMA_AC, CHROMA_AC_SYMBOLS, CHROMA_DC, Counts, LUMA_AC, LUMA_AC_SYMBOLS, LUMA_DC, SIZES};
+use crate::standard::{CHROMA_AC, CHROMA_AC_SYMBOLS, CHROMA_DC, Counts, LUMA_AC, LUMA_AC_SYMBOLS, LUMA_DC, SIZES};
+use std::borrow::Cow;
 
 /// The largest AC coefficient that baseline files hold, either way.
 const LARGEST: i32 = 1023;
+
+/// A table as it stands in the file.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Table<'a> {
+    /// How many codes there are of each length, from 1.
+    pub counts: Counts,
+    /// Symbols in the order of their codes.
+    pub symbols: Cow<'a, [u8]>,
+}
+
+/// The standard tables (T.81, annex K.3): of luma and chroma, DC and AC.
+pub(super) const STANDARD: [[Table<'_>; 2]; 2] = [
+    [
+        Table { counts: LUMA_DC, symbols: Cow::Borrowed(&SIZES) },
+        Table { counts: LUMA_AC, symbols: Cow::Borrowed(&LUMA_AC_SYMBOLS) },
+    ],
+    [
+        Table { counts: CHROMA_DC, symbols: Cow::Borrowed(&SIZES) },
+        Table { counts: CHROMA_AC, symbols: Cow::Borrowed(&CHROMA_AC_SYMBOLS) },
+    ],
+];
 
 /// A code, in the low bits, and how many bits it has.
 #[derive(Debug, Clone, Copy)]
@@ -12,7 +34,8 @@ pub(super) struct Code {
     pub count: u32,
 }
 
-/// The codes of one kind of component.
+/// The codes of one kind of component, all that can occur.
+#[derive(Clone)]
 pub(super) struct Codes {
     /// By size of the difference: 11 at most.
     dc: [Code; 16],
@@ -22,15 +45,16 @@ pub(super) struct Codes {
     short: [u32; 4096],
 }
 
-/// Of luma and grey.
-pub(super) static LUMA: Codes = Codes::new(&LUMA_DC, &LUMA_AC, &LUMA_AC_SYMBOLS);
-/// Of chroma.
-pub(super) static CHROMA: Codes = Codes::new(&CHROMA_DC, &CHROMA_AC, &CHROMA_AC_SYMBOLS);
+/// The standard ones of luma and grey.
+pub(super) static LUMA: Codes = Codes::new(&LUMA_DC, &SIZES, &LUMA_AC, &LUMA_AC_SYMBOLS);
+/// The standard ones of chroma.
+pub(super) static CHROMA: Codes = Codes::new(&CHROMA_DC, &SIZES, &CHROMA_AC, &CHROMA_AC_SYMBOLS);
 
 impl Codes {
-    const fn new(dc_counts: &Counts, ac_counts: &Counts, ac_symbols: &AcSymbols) -> Self {
+    /// For tables that have a code for everything that can occur.
+    pub const fn new(dc_counts: &Counts, dc_symbols: &[u8], ac_counts: &Counts, ac_symbols: &[u8]) -> Self {
         let mut dc = [Code { bits: 0, count: 0 }; 16];
-        assign(dc_counts, &SIZES, &mut dc);
+        assign(dc_counts, dc_symbols, &mut dc);
         let mut ac = [Code { bits: 0, count: 0 }; 256];
         assign(ac_counts, ac_symbols, &mut ac);
         let mut short = [0; 4096];
@@ -84,21 +108,22 @@ impl Codes {
 }
 
 impl Code {
+    /// Both, as one.
     #[inline(always)]
-    fn followed_by(self, other: Self) -> Self {
+    pub fn followed_by(self, other: Self) -> Self {
         Self { bits: self.bits << other.count | other.bits, count: self.count + other.count }
     }
 }
 
 /// How many bits a value has and which follow its code: those of a negative value less one (T.81, F.1.2.1).
 #[inline(always)]
-const fn magnitude(value: i32) -> Code {
+pub(super) const fn magnitude(value: i32) -> Code {
     let count = 32 - value.unsigned_abs().leading_zeros();
     Code { bits: (value + (value >> 31)) as u32 & ((1 << count) - 1), count }
 }
 
 /// Gives each symbol its code: in order, counting up, longer by a zero at each new length (T.81, annex C).
-const fn assign(counts: &Counts, symbols: &[u8], codes: &mut [Code]) {
+pub(super) const fn assign(counts: &Counts, symbols: &[u8], codes: &mut [Code]) {
     let (mut bits, mut count, mut place) = (0, 1, 0);
     while count <= 16 {
         let end = place + counts[count - 1] as usize;

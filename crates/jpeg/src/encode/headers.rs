@@ -1,9 +1,9 @@
 //! Everything in the file that is not the scan (T.81, annex B; JFIF, T.871).
 
+use super::codes::Table;
 use super::fdct::ZIGZAG;
 use super::layout::Layout;
 use super::{EncodeOptions, Subsampling};
-use crate::standard::{CHROMA_AC, CHROMA_AC_SYMBOLS, CHROMA_DC, Counts, LUMA_AC, LUMA_AC_SYMBOLS, LUMA_DC, SIZES};
 
 const START_OF_IMAGE: u8 = 0xd8;
 const END_OF_IMAGE: u8 = 0xd9;
@@ -29,7 +29,7 @@ pub(super) fn segment(output: &mut Vec<u8>, marker: u8, data: &[u8]) {
     output.extend_from_slice(data);
 }
 
-/// Tables, frame and scan, up to where the scan's data begins.
+/// Quantiser tables and frame.
 pub(super) fn frame(output: &mut Vec<u8>, options: &EncodeOptions, layout: &Layout) {
     let count = layout.components.len() as u8;
     // A table for luma, one for both kinds of chroma.
@@ -47,12 +47,15 @@ pub(super) fn frame(output: &mut Vec<u8>, options: &EncodeOptions, layout: &Layo
         data.extend([component + 1, factors, component.min(1)]);
     }
     segment(output, BASELINE_FRAME, &data);
+}
 
-    huffman_table(output, 0x00, &LUMA_DC, &SIZES);
-    huffman_table(output, 0x10, &LUMA_AC, &LUMA_AC_SYMBOLS);
-    if tables == 2 {
-        huffman_table(output, 0x01, &CHROMA_DC, &SIZES);
-        huffman_table(output, 0x11, &CHROMA_AC, &CHROMA_AC_SYMBOLS);
+/// Huffman tables, of luma and chroma, DC and AC, and the scan up to where its data begins.
+pub(super) fn scan(output: &mut Vec<u8>, layout: &Layout, tables: &[[Table<'_>; 2]; 2]) {
+    let count = layout.components.len() as u8;
+    for (slot, tables) in (0..count.min(2)).zip(tables) {
+        for (class, table) in (0..).zip(tables) {
+            segment(output, HUFFMAN_TABLE, &[&[class << 4 | slot], table.counts.as_slice(), &table.symbols].concat());
+        }
     }
 
     let mut data = vec![count];
@@ -62,10 +65,6 @@ pub(super) fn frame(output: &mut Vec<u8>, options: &EncodeOptions, layout: &Layo
     // All coefficients, all of their bits.
     data.extend([0, 63, 0]);
     segment(output, START_OF_SCAN, &data);
-}
-
-fn huffman_table(output: &mut Vec<u8>, class_and_slot: u8, counts: &Counts, symbols: &[u8]) {
-    segment(output, HUFFMAN_TABLE, &[&[class_and_slot], counts.as_slice(), symbols].concat());
 }
 
 /// The end of every file.

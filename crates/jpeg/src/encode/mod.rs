@@ -1,7 +1,8 @@
 //! A baseline encoder (T.81): the bytes of libjpeg's accurate integer path with the standard Huffman tables, sooner.
 //!
 //! Rows go in as they come, a strip (one row of MCUs) is held, and the file grows with each. All of it is integer arithmetic
-//! and the same on every machine; with libjpeg's tables the files are those of `cjpeg -baseline -dct int`, byte for byte.
+//! and the same on every machine; with libjpeg's tables the files are those of `cjpeg -baseline -dct int`, byte for byte, and with fitted ones those of
+//! `cjpeg -optimize`.
 
 mod bit_writer;
 mod codes;
@@ -13,11 +14,13 @@ mod error;
 mod fdct;
 #[cfg(target_arch = "x86_64")]
 mod fdct_avx2;
+mod fitted;
 mod headers;
 mod layout;
 mod machine;
 mod scan;
 mod strip;
+mod tokens;
 
 pub use error::EncodeError;
 
@@ -35,6 +38,15 @@ pub enum Subsampling {
     Half,
 }
 
+/// Which Huffman tables a file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HuffmanTables {
+    /// Those of the specification (T.81, annex K.3). Nothing is kept but a strip.
+    Standard,
+    /// Made for the image: files are smaller by 3% for photographs and by 15% for thumbnails. Up to 4 MiB are kept.
+    Fitted,
+}
+
 /// What is to be encoded, and how.
 #[derive(Debug, Clone)]
 pub struct EncodeOptions {
@@ -46,6 +58,8 @@ pub struct EncodeOptions {
     pub components: u8,
     /// Of no meaning for grey.
     pub subsampling: Subsampling,
+    /// How the bits are coded.
+    pub huffman: HuffmanTables,
     /// Quantiser steps of luma, row by row, 1 to 255.
     pub luma: [u16; 64],
     /// Those of chroma; looked at for three components.
@@ -66,13 +80,14 @@ pub struct PlaneRows<'a> {
 /// Writes one image.
 ///
 /// ```
-/// use minilab_jpeg::{Decoder, EncodeOptions, Encoder, Subsampling};
+/// use minilab_jpeg::{Decoder, EncodeOptions, Encoder, HuffmanTables, Subsampling};
 ///
 /// let options = EncodeOptions {
 ///     width: 20,
 ///     height: 10,
 ///     components: 3,
 ///     subsampling: Subsampling::Half,
+///     huffman: HuffmanTables::Fitted,
 ///     luma: [4; 64],
 ///     chroma: [6; 64],
 /// };
@@ -89,7 +104,9 @@ pub struct Encoder {
     options: EncodeOptions,
     layout: Layout,
     strip: Strip,
-    scan: Scan,
+    /// From the first rows on.
+    scan: Option<Scan>,
+    machine: Machine,
     /// Rows that were given.
     rows: usize,
     output: Vec<u8>,
@@ -124,14 +141,7 @@ impl Encoder {
         let pixels = usize::from(width) * usize::from(height);
         let mut output = Vec::with_capacity((pixels / 4 + 1024).min(MOST_INITIAL_BYTES));
         headers::start(&mut output);
-        Ok(Self {
-            strip: Strip::new(&layout, machine),
-            scan: Scan::new(&options.luma, &options.chroma, machine),
-            layout,
-            options: options.clone(),
-            rows: 0,
-            output,
-        })
+        Ok(Self { strip: Strip::new(&layout, machine), scan: None, machine, layout, options: options.clone(), rows: 0, output })
     }
 
     /// Writes an application segment (0xe0 to 0xef) or a comment (0xfe): before the first rows.
@@ -159,12 +169,11 @@ impl Encoder {
     /// [`EncodeError::Rows`]; nothing is taken then.
     pub fn push_planes(&mut self, planes: &[PlaneRows<'_>]) -> Result<(), EncodeError> {
         let given = self.check_planes(planes)?;
-        self.begin(given);
         let mut at = 0;
         while at < given {
             let rows = (given - at).min(self.layout.mcu_rows);
             self.strip.set_planes(&self.layout, planes, at);
-            self.scan.code_strip(&self.layout, self.strip.planes(), rows, &mut self.output);
+            self.code_strip(rows);
             at += rows;
         }
         self.rows += given;
@@ -187,13 +196,12 @@ impl Encoder {
         if count > self.missing() {
             return Err(EncodeError::Rows { what: "more of them than the image has" });
         }
-        self.begin(count);
         for row in pixels.chunks_exact(row_bytes) {
             let held = self.strip.push_rgb(&self.layout, row);
             self.rows += 1;
             if held == self.layout.mcu_rows || self.missing() == 0 {
                 self.strip.complete(&self.layout);
-                self.scan.code_strip(&self.layout, self.strip.planes(), held, &mut self.output);
+                self.code_strip(held);
             }
         }
         Ok(())
@@ -207,7 +215,9 @@ impl Encoder {
         if self.missing() > 0 {
             return Err(EncodeError::MissingRows { given: self.rows, height: self.options.height });
         }
-        self.scan.finish(&mut self.output);
+        if let Some(scan) = self.scan {
+            scan.finish(&self.layout, &mut self.output);
+        }
         headers::end(&mut self.output);
         Ok(self.output)
     }
@@ -216,11 +226,13 @@ impl Encoder {
         usize::from(self.options.height) - self.rows
     }
 
-    /// Ends the headers when the first rows arrive.
-    fn begin(&mut self, rows: usize) {
-        if self.rows == 0 && rows > 0 {
+    /// Codes the strip, after the headers if it is the first.
+    fn code_strip(&mut self, rows: usize) {
+        let scan = self.scan.get_or_insert_with(|| {
             headers::frame(&mut self.output, &self.options, &self.layout);
-        }
+            Scan::new(&self.options, &self.layout, self.machine, &mut self.output)
+        });
+        scan.code_strip(&self.layout, self.strip.planes(), rows, &mut self.output);
     }
 
     /// How many rows of luma there are, if everything fits.
@@ -256,5 +268,30 @@ fn check_steps(steps: &[u16; 64]) -> Result<(), EncodeError> {
     match steps.iter().position(|step| !(1..=255).contains(step)) {
         Some(place) => Err(EncodeError::Step { place, step: steps[place] }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::fdct::Portable;
+    use super::*;
+
+    #[test]
+    fn every_machine_makes_the_same_file() {
+        for (width, height) in [(1, 1), (17, 9), (50, 70), (333, 47)] {
+            let count = usize::from(width) * usize::from(height) * 3;
+            let pixels: Vec<u8> = (0..count).map(|index| (index * index / 5 % 256) as u8).collect();
+            for (subsampling, huffman) in [(Subsampling::Full, HuffmanTables::Fitted), (Subsampling::Half, HuffmanTables::Standard)]
+            {
+                let options = EncodeOptions { width, height, components: 3, subsampling, huffman, luma: [2; 64], chroma: [9; 64] };
+                let [portable, best] = [Machine::Portable(Portable), Machine::detect()].map(|machine| {
+                    let mut encoder = Encoder::on(machine, &options).unwrap();
+                    encoder.push_rgb(&pixels).unwrap();
+                    encoder.finish().unwrap()
+                });
+                assert_eq!(portable, best, "{width}×{height} {subsampling:?}");
+            }
+        }
     }
 }
