@@ -2,11 +2,14 @@
 # Fetches the photographs that the benchmarks run on: Debian's wallpaper packages, unpacked under
 # bench/.work/photos/<package>. Needs apt (Debian or Ubuntu); installs nothing. About 160 MB.
 #
-#     bench/photos.sh [DIR]
+#     bench/photos.sh [DIR [PACKAGE…]]
+#
+# Without packages: the four that every benchmark takes.
 set -eu
 
-packages="ukui-wallpapers lomiri-wallpapers-20.04 gnome-backgrounds plasma-workspace-wallpapers"
 photos=${1:-$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)/.work/photos}
+[ $# = 0 ] || shift
+packages=${*:-ukui-wallpapers lomiri-wallpapers-20.04 gnome-backgrounds plasma-workspace-wallpapers}
 mkdir -p "$photos"
 photos=$(CDPATH= cd -- "$photos" && pwd)
 

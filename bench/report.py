@@ -67,14 +67,16 @@ def print_heading(facts):
 
 
 def print_table(head, rows):
-    """A Markdown table; columns after the first are right-aligned, `None` prints as a dash."""
+    print(table(head, rows) + "\n", flush=True)
+
+
+def table(head, rows):
+    """A Markdown table; columns after the first are right-aligned, `None` shows as a dash."""
     cells = [[("–" if c is None else str(c)) for c in row] for row in [head, *rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    for number, row in enumerate(cells):
-        print("| " + " | ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))) + " |")
-        if number == 0:
-            print("| " + " | ".join("-" * w if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)) + " |")
-    print(flush=True)
+    lines = [" | ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))) for row in cells]
+    lines.insert(1, " | ".join("-" * w if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)))
+    return "\n".join(f"| {line} |" for line in lines)
 
 
 def figure(value, digits=1):

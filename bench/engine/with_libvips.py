@@ -1,36 +1,23 @@
-"""with_libvips.py FILE SIZE[,SIZE…] N: a thumbnail of each size, file bytes → JPEG quality 80 bytes, N times.
+"""libvips: a thumbnail of each size by a call of its own, file bytes → JPEG bytes. How it is called: bench/turns.py."""
 
-Prints the median of the wall times and the mean of the CPU times, in milliseconds.
-"""
-
-import statistics
 import sys
-import time
+from pathlib import Path
 
-import pyvips
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import pyvips  # noqa: E402
+
+import turns  # noqa: E402
 
 # One operation may not answer from the cache of the one before.
 pyvips.cache_set_max(0)
 
 
-def thumbnail(data, size):
-    return pyvips.Image.thumbnail_buffer(data, size, height=size, size="down").jpegsave_buffer(Q=80)
+def thumbnails(data, sizes, quality):
+    return [
+        pyvips.Image.thumbnail_buffer(data, size, height=size, size="down").jpegsave_buffer(Q=quality)
+        for size in sizes
+    ]  # fmt: skip
 
 
-def main():
-    path, times = sys.argv[1], int(sys.argv[3])
-    sizes = list(map(int, sys.argv[2].split(",")))
-    with open(path, "rb") as file:
-        data = file.read()
-    for size in sizes:
-        thumbnail(data, size)  # warms up
-    took, cpu = [], time.process_time()
-    for _ in range(times):
-        start = time.perf_counter()
-        for size in sizes:
-            thumbnail(data, size)
-        took.append((time.perf_counter() - start) * 1000)
-    print(statistics.median(took), (time.process_time() - cpu) * 1000 / times)
-
-
-main()
+turns.main(thumbnails)

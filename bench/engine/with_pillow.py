@@ -1,52 +1,38 @@
-"""with_pillow.py FILE SIZE[,SIZE…] N: thumbnails from one decode, file bytes → JPEG quality 80 bytes, N times.
-
-Prints the median of the wall times and the mean of the CPU times, in milliseconds.
-"""
+"""Pillow, or pillow-simd: thumbnails from one decode, file bytes → JPEG bytes. How it is called: bench/turns.py."""
 
 import io
-import statistics
 import sys
-import time
+from pathlib import Path
 
-from PIL import Image
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from PIL import Image  # noqa: E402
+
+import turns  # noqa: E402
 
 Image.MAX_IMAGE_PIXELS = None
 
 
-def thumbnails(data, sizes):
+def thumbnails(data, sizes, quality):
     """From the largest to the smallest, each made from the one before."""
-    made = []
+    made = {}
     with Image.open(io.BytesIO(data)) as image:
-        image.draft("RGB", (sizes[0], sizes[0]))  # JPEG alone: libjpeg shrinks while it decodes
-        for size in sizes:
+        image.draft("RGB", (max(sizes), max(sizes)))  # JPEG alone: libjpeg shrinks while it decodes
+        for size in sorted(sizes, reverse=True):
             image.thumbnail((size, size))
-            made.append(as_jpeg(image))
-    return made
+            made[size] = as_jpeg(image, quality)
+    return [made[size] for size in sizes]
 
 
-def as_jpeg(image):
+def as_jpeg(image, quality):
     out = io.BytesIO()
     if image.mode in ("RGBA", "LA", "P", "PA"):
         image = image.convert("RGBA")
         flat = Image.new("RGB", image.size)
         flat.paste(image, mask=image.getchannel("A"))
         image = flat
-    image.convert("RGB").save(out, "JPEG", quality=80)
+    image.convert("RGB").save(out, "JPEG", quality=quality)
     return out.getvalue()
 
 
-def main():
-    path, times = sys.argv[1], int(sys.argv[3])
-    sizes = sorted(map(int, sys.argv[2].split(",")), reverse=True)
-    with open(path, "rb") as file:
-        data = file.read()
-    thumbnails(data, sizes)  # warms up
-    took, cpu = [], time.process_time()
-    for _ in range(times):
-        start = time.perf_counter()
-        thumbnails(data, sizes)
-        took.append((time.perf_counter() - start) * 1000)
-    print(statistics.median(took), (time.process_time() - cpu) * 1000 / times)
-
-
-main()
+turns.main(thumbnails)

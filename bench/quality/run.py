@@ -9,11 +9,9 @@ between. PNG is compared as it is: what the resize alone does. The scale: 100 is
 """
 
 import argparse
-import io
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -23,92 +21,11 @@ sys.path.insert(0, str(HERE.parent))
 
 import numpy as np  # noqa: E402
 import PIL  # noqa: E402
-from PIL import Image  # noqa: E402
 
 import report  # noqa: E402
 from engines import Minilab, Pillow, Sharp  # noqa: E402
-from reference import linear_light, resized  # noqa: E402
-
-LOMIRI = "lomiri-wallpapers-20.04/usr/share/backgrounds"
-PLASMA = "plasma-workspace-wallpapers/usr/share/wallpapers"
-# Photographs (the other wallpapers are drawn); below the photos directory.
-PHOTOS = [
-    f"{LOMIRI}/Kleiber_by_Lukas_Baubkus.jpg",
-    f"{PLASMA}/BytheWater/contents/images/2560x1600.jpg",
-    f"{PLASMA}/ColdRipple/contents/images/2560x1600.jpg",
-    f"{PLASMA}/ColorfulCups/contents/images/2560x1600.jpg",
-    f"{PLASMA}/EveningGlow/contents/images/2560x1600.jpg",
-    f"{PLASMA}/FallenLeaf/contents/images/2560x1600.jpg",
-    f"{PLASMA}/Grey/contents/images/2560x1600.jpg",
-    f"{PLASMA}/Kite/contents/images/2560x1600.jpg",
-    f"{PLASMA}/OneStandsOut/contents/images/2560x1600.jpg",
-    f"{PLASMA}/Path/contents/images/2560x1600.jpg",
-    f"{PLASMA}/Volna/contents/images/5120x2880.jpg",
-    f"{PLASMA}/summer_1am/contents/images/2560x1600.jpg",
-    f"{PLASMA}/DarkestHour/contents/images/2560x1600.jpg",
-    f"{LOMIRI}/Infinite-Sea_by_Aury88.jpg",
-]
-
-
-class Scorer:
-    """The Rust program beside this, which scores with the crate `ssimulacra2`."""
-
-    def __init__(self, program, scratch):
-        self.paths = scratch / "reference", scratch / "picture"
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def score(self, reference, pixels):
-        height, width = reference.shape[:2]
-        for path, picture in zip(self.paths, (reference, pixels)):
-            path.write_bytes(linear_light(picture))
-        self.process.stdin.write("\t".join(map(str, (width, height, *self.paths))) + "\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def check(self):
-        """Equal pictures have 100 points, damaged ones fewer, more damaged ones fewer still."""
-        ramp = np.linspace(0, 255, 64 * 64 * 3).reshape(64, 64, 3)
-        noise = np.random.default_rng(1).normal(size=ramp.shape)
-        scores = [self.score(ramp, np.clip(ramp + noise * sigma, 0, 255)) for sigma in (0, 2, 10)]
-        if abs(scores[0] - 100) > 1e-3 or not scores[0] > scores[1] > scores[2]:
-            sys.exit(f"the scorer is wrong: {scores} for equal pictures and for more and more noise")
-
-
-def label(path):
-    return path.parents[2].name if path.parent.name == "images" else path.stem.split("_")[0]
-
-
-def without_profile(file, target):
-    """A copy of a JPEG without its ICC profile, which the engines treat differently: Pillow ignores it."""
-    data, out, at = file.read_bytes(), bytearray(b"\xff\xd8"), 2
-    while data[at + 1] != 0xDA:
-        length = 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        if data[at + 1] != 0xE2:
-            out += data[at : at + length]
-        at += length
-    target.write_bytes(bytes(out) + data[at:])
-    return target
-
-
-def decoded(data):
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-
-
-class References:
-    """The source's pixels, and references of it by size."""
-
-    def __init__(self, file):
-        self.pixels, self.made = decoded(file.read_bytes()), {}
-
-    def of(self, width, height):
-        if (width, height) not in self.made:
-            self.made[(width, height)] = resized(self.pixels, width, height)
-        return self.made[(width, height)]
-
-
-def scored(scorer, references, data):
-    pixels = decoded(data)
-    return scorer.score(references.of(pixels.shape[1], pixels.shape[0]), pixels)
+from photographs import PHOTOS, label, without_segments  # noqa: E402
+from scoring import References, Scorer, scored  # noqa: E402
 
 
 def at_bytes(engine, file, size, wanted, score):
@@ -153,7 +70,7 @@ def main():
         rows = []
         for path in PHOTOS[: args.photos]:
             path = work / "photos" / path
-            file = without_profile(path, scratch / f"{label(path)}.jpg")
+            file = without_segments(path, scratch / f"{label(path)}.jpg", {0xE2})  # Pillow ignores profiles
             references = References(file)
             for size in args.sizes:
                 def score(data):
