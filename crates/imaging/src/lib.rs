@@ -37,7 +37,7 @@ mod render;
 mod sink;
 mod sniff;
 mod steps;
-#[cfg(feature = "avif")]
+#[cfg(any(feature = "avif", feature = "heic"))]
 mod yuv;
 
 pub use encode::is_written;

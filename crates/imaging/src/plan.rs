@@ -427,8 +427,12 @@ pub(crate) fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base
         Format::Jxl => jxl_decoder_bytes(header),
         #[cfg(not(feature = "jxl"))]
         Format::Jxl => 0,
-        // Decoders that give out the whole image, and hold what it is made from.
-        Format::Avif | Format::Heic => pixels * (pixel_bytes + 4) * 2,
+        // A decoder that gives out the whole image, and holds what it is made from.
+        Format::Avif => pixels.max(header.details.coded_pixels()) * (pixel_bytes + 4) * 2,
+        #[cfg(feature = "heic")]
+        Format::Heic => heic_decoder_bytes(header),
+        #[cfg(not(feature = "heic"))]
+        Format::Heic => 0,
         // Drawn at the size of the base: the canvas, and layers up to their bound; and the document as a tree.
         Format::Svg => {
             base.pixels() * 4 + (base.pixels() * DRAWN_LAYERS).max(MIN_DRAWN_PIXELS) * 4 + DOCUMENT_BYTES + PICTURES_BYTES
@@ -436,6 +440,22 @@ pub(crate) fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base
     };
     whole + rows
 }
+
+/// A tile while it is made (samples of two bytes, what the filters change and what is cut out of that, notes of each block), and the tiles
+/// of a row, of colours and of alpha, as they are kept.
+#[cfg(feature = "heic")]
+fn heic_decoder_bytes(header: &Header) -> u64 {
+    let Details::Heif { tile_pixels, row_pixels, color_samples, .. } = header.details else { return 0 };
+    let sample_bytes = if header.bit_depth > 8 { 2 } else { 1 };
+    let quarters = 4 + u64::from(color_samples);
+    let made = tile_pixels.saturating_mul(quarters + 2) + tile_pixels.saturating_mul(quarters) / 2;
+    let kept = row_pixels.saturating_mul(quarters + if header.has_alpha { 4 } else { 0 }).saturating_mul(sample_bytes) / 4;
+    made + kept + HEIC_TABLES
+}
+
+/// Tables of the decoder, and of a still's blocks that are counted in whole ones.
+#[cfg(feature = "heic")]
+const HEIC_TABLES: u64 = 2 << 20;
 
 /// What the decoder of JPEG XL may allocate, by which it stops itself: numbers of 32 bits for each channel, as they are read, as they are
 /// filtered and as they are shown; and tables.
