@@ -125,6 +125,10 @@ impl ImageError {
     }
 
     /// For formats whose decoder this build was made without.
+    #[cfg_attr(
+        all(feature = "avif", feature = "heic", feature = "jxl", feature = "svg"),
+        allow(dead_code, reason = "there is a decoder for every format")
+    )]
     pub(crate) fn no_decoder(format: Format) -> Self {
         Self::NoDecoder { format }
     }

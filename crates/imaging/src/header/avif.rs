@@ -26,7 +26,7 @@ fn config(items: &Items, file: &[u8], item: u32) -> Result<Av1Config, ImageError
 
 pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
     let items = Items::read(file, Format::Avif)?;
-    let config = config(&items, file, heif::first_tile(&items, items.primary))?;
+    let config = config(&items, file, heif::first_tile(&items, items.primary)?)?;
     Ok(Found {
         color_space: if config.monochrome { ColorSpace::Grey } else { ColorSpace::Ycbcr },
         bit_depth: if config.bits > 8 { 16 } else { 8 },

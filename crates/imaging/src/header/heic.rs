@@ -80,7 +80,7 @@ pub(crate) fn config(items: &Items, file: &[u8], item: u32) -> Result<HevcConfig
 
 pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
     let items = Items::read(file, Format::Heic)?;
-    let Sequence { bits, chroma, colors, .. } = config(&items, file, heif::first_tile(&items, items.primary))?.sequence;
+    let Sequence { bits, chroma, colors, .. } = config(&items, file, heif::first_tile(&items, items.primary)?)?.sequence;
     let found = heif::read(&items, file)?;
     let details = match found.details {
         Details::Heif { origin, tile_pixels, row_pixels, .. } => {

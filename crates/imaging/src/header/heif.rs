@@ -83,10 +83,7 @@ pub(crate) fn grid(items: &Items, file: &[u8], item: u32) -> Result<Grid, ImageE
             }
             Ok(Grid { columns, rows, tiles: tiles.to_vec(), tile })
         }
-        kind => {
-            let kind = String::from_utf8_lossy(kind).into_owned();
-            Err(ImageError::unsupported(items.format(), format!("a picture of the kind {kind:?}")))
-        }
+        kind => Err(unknown_kind(items, kind)),
     }
 }
 
@@ -183,18 +180,26 @@ fn xmp(items: &Items, file: &[u8], item: u32) -> Option<TextBlock> {
 }
 
 /// The first coded picture of an item that is a picture: itself, or the first tile of its grid.
-pub(super) fn first_tile(items: &Items, item: u32) -> u32 {
-    match items.kind(item) {
-        Some(kind) if &kind == b"grid" => items.referred(b"dimg", item).first().copied().unwrap_or(item),
-        _ => item,
+///
+/// # Errors
+/// [`ImageError::Unsupported`] when it is neither, such as pictures laid over each other.
+pub(super) fn first_tile(items: &Items, item: u32) -> Result<u32, ImageError> {
+    match &items.kind(item).unwrap_or_default() {
+        b"grid" => Ok(items.referred(b"dimg", item).first().copied().unwrap_or(item)),
+        b"av01" | b"hvc1" | b"hev1" => Ok(item),
+        kind => Err(unknown_kind(items, kind)),
     }
+}
+
+fn unknown_kind(items: &Items, kind: &[u8; 4]) -> ImageError {
+    ImageError::unsupported(items.format(), format!("a picture of the kind {:?}", String::from_utf8_lossy(kind)))
 }
 
 /// What the container says of its primary picture. How it is coded is still to be said.
 pub(super) fn read(items: &Items, file: &[u8]) -> Result<Found, ImageError> {
     let primary = items.primary;
     let whole = extent(items, file, primary)?;
-    let tile = extent(items, file, first_tile(items, primary))?;
+    let tile = extent(items, file, first_tile(items, primary)?)?;
     let (origin, (width, height)) = shown_part(items, file, primary, whole)?;
     let tile_pixels = u64::from(tile.0) * u64::from(tile.1);
     Ok(Found {
