@@ -441,19 +441,21 @@ pub(crate) fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base
     whole + rows
 }
 
-/// A tile while it is made (samples of two bytes, what the filters change and what is cut out of that, notes of each block), and the tiles
-/// of a row, of colours and of alpha, as they are kept.
+/// A tile, in whole blocks, while it is made (samples of two bytes, what the filters change and what is cut out of that, notes of each
+/// block), and the tiles of a row, of colours and of alpha, as they are kept.
 #[cfg(feature = "heic")]
 fn heic_decoder_bytes(header: &Header) -> u64 {
-    let Details::Heif { tile_pixels, row_pixels, color_samples, .. } = header.details else { return 0 };
+    let Details::Heif { tile, columns, color_samples, .. } = header.details else { return 0 };
+    let side = |stated: u32| u64::from(stated) + u64::from(crate::header::heic::MAX_MARGIN);
+    let pixels = side(tile.0).saturating_mul(side(tile.1));
     let sample_bytes = if header.bit_depth > 8 { 2 } else { 1 };
     let quarters = 4 + u64::from(color_samples);
-    let made = tile_pixels.saturating_mul(quarters + 2) + tile_pixels.saturating_mul(quarters) / 2;
-    let kept = row_pixels.saturating_mul(quarters + if header.has_alpha { 4 } else { 0 }).saturating_mul(sample_bytes) / 4;
-    made + kept + HEIC_TABLES
+    let made = pixels.saturating_mul(quarters * 3 / 2 + 2);
+    let kept_quarters = (quarters + if header.has_alpha { 4 } else { 0 }) * sample_bytes * u64::from(columns);
+    made.saturating_add(pixels.saturating_mul(kept_quarters) / 4).saturating_add(HEIC_TABLES)
 }
 
-/// Tables of the decoder, and of a still's blocks that are counted in whole ones.
+/// Tables of the decoder.
 #[cfg(feature = "heic")]
 const HEIC_TABLES: u64 = 2 << 20;
 

@@ -4,7 +4,7 @@
 use super::{DecodeOptions, Decoded, heif};
 use crate::error::ImageError;
 use crate::header::Header;
-use crate::header::heic::{config, unit_kind};
+use crate::header::heic::{MAX_MARGIN, config, unit_kind};
 use crate::header::heif::Nclx;
 use crate::header::items::Items;
 use crate::picture::Sample;
@@ -12,9 +12,6 @@ use crate::yuv::{Chroma, Planes};
 use heic_rs::ChromaFormat;
 use heic_rs::hevc::{Frame, decode_still};
 use minilab_model::Format;
-
-/// How much larger than it is shown a still may be coded, in pixels a side: up to whole blocks, and these have up to 64.
-const MAX_MARGIN: u32 = 64;
 
 /// Units of the stream up to this kind are slices (ITU-T H.265, table 7-1).
 const LAST_SLICE: u8 = 31;

@@ -21,6 +21,9 @@ pub(crate) struct HevcConfig {
 const SEQUENCE_SET: u8 = 33;
 const SETS: [u8; 3] = [32, SEQUENCE_SET, 34];
 
+/// How much larger than it is stated a still may be coded, in pixels a side: up to whole blocks, and these have up to 64.
+pub(crate) const MAX_MARGIN: u32 = 64;
+
 /// Most parameter sets of a still; one of each is what there is.
 const MAX_SETS: usize = 64;
 
@@ -83,8 +86,8 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
     let Sequence { bits, chroma, colors, .. } = config(&items, file, heif::first_tile(&items, items.primary)?)?.sequence;
     let found = heif::read(&items, file)?;
     let details = match found.details {
-        Details::Heif { origin, tile_pixels, row_pixels, .. } => {
-            Details::Heif { origin, tile_pixels, row_pixels, color_samples: if chroma == 0 { 0 } else { 2 } }
+        Details::Heif { origin, tile, columns, .. } => {
+            Details::Heif { origin, tile, columns, color_samples: if chroma == 0 { 0 } else { 2 } }
         }
         other => other,
     };
@@ -99,4 +102,26 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
 
 fn corrupt(detail: impl Into<String>) -> ImageError {
     ImageError::corrupt(Format::Heic, detail)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_sequence_is_refused() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/formats/heic-quadrants.heic");
+        let file = std::fs::read(path).unwrap();
+        let items = Items::read(&file, Format::Heic).unwrap();
+        let tile = heif::first_tile(&items, items.primary).unwrap();
+        let found = config(&items, &file, tile).unwrap();
+        assert_eq!((found.sequence.shown, found.sequence.bits, found.sequence.chroma), ((64, 64), 8, 1));
+        assert_eq!(found.sets.len(), 3);
+        // The set of the pictures, by the byte that says what it is, becomes one more of the sequence.
+        let mut doubled = file.clone();
+        doubled[found.sets[2].start] = SEQUENCE_SET << 1;
+        let refused = config(&items, &doubled, tile).unwrap_err().to_string();
+        assert!(refused.ends_with("has not one sequence parameter set"), "{refused}");
+    }
 }

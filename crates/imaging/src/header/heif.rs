@@ -201,7 +201,6 @@ pub(super) fn read(items: &Items, file: &[u8]) -> Result<Found, ImageError> {
     let whole = extent(items, file, primary)?;
     let tile = extent(items, file, first_tile(items, primary)?)?;
     let (origin, (width, height)) = shown_part(items, file, primary, whole)?;
-    let tile_pixels = u64::from(tile.0) * u64::from(tile.1);
     Ok(Found {
         width,
         height,
@@ -211,12 +210,7 @@ pub(super) fn read(items: &Items, file: &[u8]) -> Result<Found, ImageError> {
         exif: exif(items, file, primary),
         blocks: Blocks { xmp: xmp(items, file, primary), ..Blocks::default() },
         orientation: Some(orientation(items.properties(primary), file)),
-        details: Details::Heif {
-            origin,
-            tile_pixels,
-            row_pixels: tile_pixels.saturating_mul(u64::from(whole.0.div_ceil(tile.0.max(1)))),
-            color_samples: 2,
-        },
+        details: Details::Heif { origin, tile, columns: whole.0.div_ceil(tile.0.max(1)), color_samples: 2 },
         ..Found::default()
     })
 }

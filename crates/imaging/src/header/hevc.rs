@@ -221,3 +221,100 @@ fn skip_reference_sets(bits: &mut Bits<'_>) -> Option<()> {
     }
     Some(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Part of a parameter set: bits as they are, or a number in exponential Golomb code.
+    #[derive(Clone, Copy)]
+    enum Field {
+        Bits(u32, u32),
+        Golomb(u32),
+    }
+    use Field::{Bits as B, Golomb as G};
+
+    /// A unit of these fields, with its header and the bytes that keep it from looking like a start code.
+    fn unit(fields: &[Field]) -> Vec<u8> {
+        let mut bits = Vec::new();
+        for &field in fields {
+            let (value, count) = match field {
+                B(value, count) => (u64::from(value), count),
+                G(value) => (u64::from(value) + 1, 2 * (value + 1).ilog2() + 1),
+            };
+            bits.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
+        }
+        let payload = bits.chunks(8).map(|byte| (0..8).fold(0, |all, bit| all << 1 | u8::from(byte.get(bit) == Some(&true))));
+        let mut escaped = vec![0x42, 0x01];
+        for byte in payload {
+            if byte <= 3 && escaped.len() > 3 && escaped.ends_with(&[0, 0]) {
+                escaped.push(3);
+            }
+            escaped.push(byte);
+        }
+        escaped
+    }
+
+    /// The beginning of a set: one layer, a profile, 4:2:0, 72×56 of which 70×54 are shown, 10 bits.
+    fn beginning() -> Vec<Field> {
+        let profile = [B(0, 4), B(0, 3), B(1, 1), B(0, 32), B(0, 32), B(0, 32)];
+        [&profile[..], &[G(0), G(1), G(72), G(56), B(1, 1), G(0), G(1), G(1), G(0), G(2), G(2)]].concat()
+    }
+
+    /// What stands between the depth and the lists: the order of pictures, sizes of blocks.
+    const BLOCKS: [Field; 11] = [G(4), B(1, 1), G(0), G(0), G(0), G(0), G(1), G(0), G(2), G(0), G(0)];
+
+    #[test]
+    fn colours_are_found_behind_all_that_can_stand_before_them() {
+        let lists: Vec<Field> = (0..20)
+            .flat_map(|list| match list {
+                // Told in full: 16 numbers, 64, and 64 behind another for the largest; all others are like one before.
+                0 => [vec![B(1, 1)], vec![G(1); 16]].concat(),
+                6 => [vec![B(1, 1)], vec![G(2); 64]].concat(),
+                19 => [vec![B(1, 1)], vec![G(3); 65]].concat(),
+                _ => vec![B(0, 1), G(0)],
+            })
+            .collect();
+        let sets = [G(2), G(1), G(1), G(3), B(1, 1), G(4), B(0, 1), B(1, 1), B(0, 1), G(0), B(1, 1), B(0, 2), B(1, 1)];
+        let fields = [
+            &beginning()[..],
+            &BLOCKS,
+            &[B(3, 2)],
+            &lists,
+            // Two tools; samples as they are, with their depths and sizes.
+            &[B(2, 2), B(1, 1), B(0x77, 8), G(0), G(1), B(0, 1)],
+            &sets,
+            // Two pictures that are kept long, of eight bits of order each.
+            &[B(1, 1), G(2), B(9, 8), B(1, 1), B(7, 8), B(0, 1)],
+            // Two tools; shape of pixels in full, edges, and what the colours mean.
+            &[B(0, 2), B(1, 1), B(1, 1), B(255, 8), B(7, 32), B(1, 1), B(1, 1), B(1, 1), B(5, 3), B(1, 1), B(1, 1)],
+            &[B(12, 8), B(13, 8), B(6, 8), B(0, 1)],
+        ]
+        .concat();
+        let colors = Nclx { primaries: 12, transfer: 13, matrix: 6, full_range: true };
+        let expected = Sequence { coded: (72, 56), shown: (70, 54), bits: 10, chroma: 1, colors };
+        assert_eq!(sequence(&unit(&fields)), Some(expected));
+    }
+
+    #[test]
+    fn without_a_word_of_colours_they_are_unspecified() {
+        let plain = [&beginning()[..], &BLOCKS, &[B(0, 1), B(0, 2), B(0, 1), G(0), B(0, 1), B(0, 2), B(0, 1)]].concat();
+        assert_eq!(sequence(&unit(&plain)).unwrap().colors, UNSTATED);
+        // What is cut off behind the depths says as little.
+        assert_eq!(sequence(&unit(&beginning())).unwrap().colors, UNSTATED);
+    }
+
+    #[test]
+    fn what_breaks_the_rules_is_none() {
+        let check = |fields: &[Field]| assert_eq!(sequence(&unit(&[&beginning()[..7], fields, &BLOCKS].concat())), None);
+        // 4:4:4 in planes apart; a fifth kind; a cut of all; depths that differ, and too deep.
+        check(&[G(3), B(1, 1), G(72), G(56), B(0, 1), G(0), G(0)]);
+        check(&[G(4), G(72), G(56), B(0, 1), G(0), G(0)]);
+        check(&[G(1), G(72), G(56), B(1, 1), G(18), G(18), G(0), G(0), G(0), G(0)]);
+        check(&[G(1), G(72), G(56), B(0, 1), G(0), G(2)]);
+        check(&[G(1), G(72), G(56), B(0, 1), G(9), G(9)]);
+        assert_eq!(sequence(b"\x42"), None);
+        assert_eq!(sequence(&[0; 600]), None);
+    }
+}

@@ -152,10 +152,10 @@ pub(crate) enum Details {
     Heif {
         /// Where the part that is shown begins, in pixels of what is coded.
         origin: (u32, u32),
-        /// Pixels of a tile; of the whole picture, where it has none.
-        tile_pixels: u64,
-        /// Pixels of a row of tiles, which are decoded together.
-        row_pixels: u64,
+        /// Width and height of a tile; of the whole picture, where it has none.
+        tile: (u32, u32),
+        /// Tiles of a row, which are decoded together.
+        columns: u32,
         /// Samples of colour differences that four pixels have.
         color_samples: u8,
     },
@@ -177,7 +177,7 @@ impl Details {
     pub(crate) fn coded_pixels(self) -> u64 {
         match self {
             #[cfg(any(feature = "avif", feature = "heic"))]
-            Self::Heif { row_pixels, .. } => row_pixels,
+            Self::Heif { tile, columns, .. } => (u64::from(tile.0) * u64::from(tile.1)).saturating_mul(u64::from(columns)),
             _ => 0,
         }
     }
