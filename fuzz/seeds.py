@@ -11,7 +11,7 @@ ROOT = HERE.parent
 CORPUS = HERE / "corpus"
 IMAGES = sorted((ROOT / "testdata/formats").iterdir())
 BY_SUFFIX = {
-    "avif": ".avif", "bmp": ".bmp", "gif": ".gif", "ico": ".ico", "jpeg": ".jpg", "jxl": ".jxl", "png": ".png", "svg": ".svg",
+    "avif": ".avif", "bmp": ".bmp", "gif": ".gif", "heic": ".heic", "ico": ".ico", "jpeg": ".jpg", "jxl": ".jxl", "png": ".png", "svg": ".svg",
     "tiff": ".tif", "webp": ".webp",
 }
 # A recipe of three steps for each test image in turn: a format, then five bytes a step (fuzz_targets/render.rs).

@@ -367,8 +367,11 @@ def files(quadrants, clouds, disc):
 
 # Made with imagecodecs 2026.3.6 (libavif 1.4.0), speed 6: the quadrants at 10 bits (4:4:4, level 90) and without loss, the
 # clouds at 12 bits (4:2:0, level 95), and the clouds as 12-bit JPEG (level 85). JPEG XL with the same (libjxl), effort 7: without loss,
-# and the clouds at distance 1.
+# and the clouds at distance 1. HEIC with heif-enc (libheif 1.15.1, x265 3.5), level 95, but for the limited range with pillow-heif 1.8.1;
+# the last two are boxes around tiles that heif-enc made.
 MADE_ELSEWHERE = {
     "avif-10bit.avif", "avif-12bit.avif", "avif-identity.avif", "jpeg-12bit.jpg",
+    "heic-10bit.heic", "heic-420.heic", "heic-444.heic", "heic-alpha.heic", "heic-grey.heic", "heic-limited-range.heic", "heic-profile.heic",
+    "heic-quadrants.heic", "heic-cut-and-turned.heic", "heic-grid.heic",
     "jxl-alpha.jxl", "jxl-grey.jxl", "jxl-lossless.jxl", "jxl-lossy.jxl", "jxl-rgba-16bit.jxl",
 }  # fmt: skip

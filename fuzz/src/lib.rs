@@ -57,7 +57,7 @@ pub fn checked(data: &[u8], variants: &[VariantSpec], tolerant: bool) -> Option<
     let limits = limits();
     let header = read_header(data, &limits.decode).ok()?;
     let describe = [PixelField::Thumbhash, PixelField::IsOpaque];
-    let deadline = Some(Instant::now() + Duration::from_secs(5));
+    let deadline = Some(Instant::now() + Duration::from_secs(60));
     let options = RenderOptions { tolerant, describe: &describe, deadline, ..RenderOptions::new(&limits) };
     let estimated = estimate(&header, data.len() as u64, variants, &limits);
     let before = ALLOCATOR.current_usage();
@@ -98,7 +98,7 @@ pub fn well_said(error: &ImageError) {
     one_line(&text);
     assert!(!matches!(error, ImageError::Internal { .. }), "{text}");
     assert!(!text.contains("it broke the decoder"), "{text}");
-    assert!(*error != ImageError::Deadline, "the work took five seconds");
+    assert!(*error != ImageError::Deadline, "the work took a minute");
 }
 
 fn one_line(text: &str) {

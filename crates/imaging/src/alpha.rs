@@ -1,6 +1,6 @@
 //! Transparency: flattening it, dropping it where it says nothing, padding with it.
 
-#[cfg(any(feature = "avif", feature = "jxl"))]
+#[cfg(any(feature = "avif", feature = "heic", feature = "jxl"))]
 use crate::picture::Sample;
 use crate::picture::{Layout, Picture, Samples, Size};
 use minilab_model::Color;
@@ -59,7 +59,7 @@ pub(crate) fn expand(picture: &Picture) -> Cow<'_, Picture> {
 }
 
 /// Divides the colours of a row by the alpha that they were multiplied with. What is clear becomes black.
-#[cfg(any(feature = "avif", feature = "jxl"))]
+#[cfg(any(feature = "avif", feature = "heic", feature = "jxl"))]
 pub(crate) fn unpremultiply<S: Sample>(row: &mut [S], channels: usize) {
     for pixel in row.chunks_exact_mut(channels) {
         let Some((alpha, colors)) = pixel.split_last_mut() else { continue };

@@ -125,6 +125,10 @@ impl ImageError {
     }
 
     /// For formats whose decoder this build was made without.
+    #[cfg_attr(
+        all(feature = "avif", feature = "heic", feature = "jxl", feature = "svg"),
+        allow(dead_code, reason = "there is a decoder for every format")
+    )]
     pub(crate) fn no_decoder(format: Format) -> Self {
         Self::NoDecoder { format }
     }
@@ -169,7 +173,7 @@ struct Feature(Format);
 impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Format::Avif | Format::Jxl | Format::Svg => write!(f, " (the feature `{}`)", self.0),
+            Format::Avif | Format::Heic | Format::Jxl | Format::Svg => write!(f, " (the feature `{}`)", self.0),
             _ => Ok(()),
         }
     }
@@ -213,7 +217,10 @@ mod tests {
             ImageError::corrupt_at(Format::Jpeg, "the scan ends early", 8213),
             "the jpeg image is damaged: the scan ends early (at byte 8,213)",
         );
-        check(ImageError::no_decoder(Format::Heic), "the file is an HEIC image; this build has no decoder for it");
+        check(
+            ImageError::no_decoder(Format::Heic),
+            "the file is an HEIC image; this build has no decoder for it (the feature `heic`)",
+        );
         check(ImageError::no_decoder(Format::Jxl), "the file is a JXL image; this build has no decoder for it (the feature `jxl`)");
         check(
             ImageError::NotAnImage { beginning: "nothing at all".to_owned() },

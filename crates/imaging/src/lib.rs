@@ -38,7 +38,7 @@ mod sink;
 mod sniff;
 mod steps;
 mod ycc;
-#[cfg(feature = "avif")]
+#[cfg(any(feature = "avif", feature = "heic"))]
 mod yuv;
 
 pub use encode::is_written;

@@ -442,8 +442,12 @@ pub(crate) fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base
         Format::Jxl => jxl_decoder_bytes(header),
         #[cfg(not(feature = "jxl"))]
         Format::Jxl => 0,
-        // Decoders that give out the whole image, and hold what it is made from.
-        Format::Avif | Format::Heic => pixels * (pixel_bytes + 4) * 2,
+        // A decoder that gives out the whole image, and holds what it is made from.
+        Format::Avif => pixels.max(header.details.coded_pixels()) * (pixel_bytes + 4) * 2,
+        #[cfg(feature = "heic")]
+        Format::Heic => heic_decoder_bytes(header),
+        #[cfg(not(feature = "heic"))]
+        Format::Heic => 0,
         // Drawn at the size of the base: the canvas, and layers up to their bound; and the document as a tree.
         Format::Svg => {
             base.pixels() * 4 + (base.pixels() * DRAWN_LAYERS).max(MIN_DRAWN_PIXELS) * 4 + DOCUMENT_BYTES + PICTURES_BYTES
@@ -451,6 +455,24 @@ pub(crate) fn decoder_bytes(header: &Header, pixel_bytes: u64, shrink: u32, base
     };
     whole + rows
 }
+
+/// A tile, in whole blocks, while it is made (samples of two bytes, what the filters change and what is cut out of that, notes of each
+/// block), and the tiles of a row, of colours and of alpha, as they are kept.
+#[cfg(feature = "heic")]
+fn heic_decoder_bytes(header: &Header) -> u64 {
+    let Details::Heif { tile, columns, color_samples, .. } = header.details else { return 0 };
+    let side = |stated: u32| u64::from(stated) + u64::from(crate::header::heic::MAX_MARGIN);
+    let pixels = side(tile.0).saturating_mul(side(tile.1));
+    let sample_bytes = if header.bit_depth > 8 { 2 } else { 1 };
+    let quarters = 4 + u64::from(color_samples);
+    let made = pixels.saturating_mul(quarters * 3 / 2 + 2);
+    let kept_quarters = (quarters + if header.has_alpha { 4 } else { 0 }) * sample_bytes * u64::from(columns);
+    made.saturating_add(pixels.saturating_mul(kept_quarters) / 4).saturating_add(HEIC_TABLES)
+}
+
+/// Tables of the decoder.
+#[cfg(feature = "heic")]
+const HEIC_TABLES: u64 = 2 << 20;
 
 /// What the decoder of JPEG XL may allocate, by which it stops itself: numbers of 32 bits for each channel, as they are read, as they are
 /// filtered and as they are shown; and tables.

@@ -102,8 +102,13 @@ pub fn inspect(source: &[u8], options: &RenderOptions<'_>) -> Result<ImageMetada
 /// upper estimate from the header alone, by which work is admitted.
 #[must_use]
 pub fn estimate(header: &Header, source_bytes: u64, variants: &[VariantSpec], limits: &Limits) -> u64 {
-    // JPEG XL's decoder takes in what it reads, twice: its boxes may lie apart.
-    let copies = if header.format == Format::Jxl { 3 } else { 1 };
+    let copies = match header.format {
+        // The decoder takes in what it reads, twice: its boxes may lie apart.
+        Format::Jxl => 3,
+        // The parts of an item are joined; then bytes that keep data from looking like start codes are taken out of a copy.
+        Format::Heic => 3,
+        _ => 1,
+    };
     source_bytes.saturating_mul(copies).saturating_add(Plan::new(header, variants, true).peak_bytes(header, &limits.decode))
 }
 

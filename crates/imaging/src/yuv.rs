@@ -75,16 +75,31 @@ impl Matrix {
     }
 
     /// Red, green and blue of 1, not clamped.
+    #[cfg(test)]
     fn color(&self, y: f32, u: f32, v: f32) -> [f32; 3] {
-        let y = (y - self.luma.0) / self.luma.1;
-        let (u, v) = ((u - self.chroma.0) / self.chroma.1, (v - self.chroma.0) / self.chroma.1);
+        let mut color = [0.0; 3];
+        self.colors([&[y], &[u], &[v]], std::iter::once(&mut color), |target, found| *target = found);
+        color
+    }
+
+    /// Gives each target red, green and blue of 1, not clamped, of the luma, blue and red samples in its place. What differs from kind to
+    /// kind is decided once, so that compilers can make a loop of it that takes several pixels at a time.
+    fn colors<T>(&self, [luma, blue, red]: [&[f32]; 3], targets: impl Iterator<Item = T>, write: impl Fn(T, [f32; 3])) {
+        let (luma_scale, chroma_scale) = (1.0 / self.luma.1, 1.0 / self.chroma.1);
+        let triples = luma.iter().zip(blue).zip(red).map(|((y, u), v)| {
+            ((y - self.luma.0) * luma_scale, (u - self.chroma.0) * chroma_scale, (v - self.chroma.0) * chroma_scale)
+        });
+        let pairs = triples.zip(targets);
         match self.kind {
-            Kind::Identity => [v, y, u],
-            Kind::Green => [y - u + v, y + u, y - u - v],
+            Kind::Identity => pairs.for_each(|((y, u, v), target)| write(target, [v, y, u])),
+            Kind::Green => pairs.for_each(|((y, u, v), target)| write(target, [y - u + v, y + u, y - u - v])),
             Kind::Shares(red, blue) => {
+                let (from_red, from_blue) = (2.0 * (1.0 - red), 2.0 * (1.0 - blue));
                 let green = 1.0 - red - blue;
-                let (from_red, from_blue) = (2.0 * (1.0 - red) * v, 2.0 * (1.0 - blue) * u);
-                [y + from_red, y - (blue * from_blue + red * from_red) / green, y + from_blue]
+                let (green_red, green_blue) = (red * from_red / green, blue * from_blue / green);
+                pairs.for_each(|((y, u, v), target)| {
+                    write(target, [y + from_red * v, y - green_blue * u - green_red * v, y + from_blue * u]);
+                });
             }
         }
     }
@@ -97,18 +112,22 @@ impl Planes<'_> {
         let width = target.len() / channels;
         let luma = self.samples(0, y, width);
         if matches!(layout, Layout::Grey | Layout::GreyAlpha) || self.chroma == Chroma::None {
+            let scale = 1.0 / matrix.luma.1;
             for (pixel, value) in target.chunks_exact_mut(channels).zip(luma) {
-                let shade = full::<S>((value - matrix.luma.0) / matrix.luma.1);
+                let shade = full::<S>((value - matrix.luma.0) * scale);
                 let colors = if layout.has_alpha() { channels - 1 } else { channels };
                 pixel[..colors].fill(shade);
             }
             return;
         }
         let (blue, red) = (self.upsampled(1, y, width), self.upsampled(2, y, width));
-        for (((pixel, luma), blue), red) in target.chunks_exact_mut(channels).zip(luma).zip(blue).zip(red) {
-            for (sample, value) in pixel.iter_mut().zip(matrix.color(luma, blue, red)) {
-                *sample = full(value);
-            }
+        let samples = [&luma[..], &blue, &red];
+        match channels {
+            3 => matrix.colors(samples, target.as_chunks_mut::<3>().0.iter_mut(), |pixel, color| *pixel = color.map(full)),
+            _ => matrix.colors(samples, target.as_chunks_mut::<4>().0.iter_mut(), |pixel, color| {
+                let [red, green, blue, _] = pixel;
+                [*red, *green, *blue] = color.map(full);
+            }),
         }
     }
 
@@ -156,20 +175,25 @@ impl Planes<'_> {
     }
 }
 
+/// Twice as many values, each three quarters of the nearer one and one of the other neighbour.
 fn widened(narrow: &[f32], width: usize) -> Vec<f32> {
-    let last = narrow.len().saturating_sub(1);
-    let at = |index: usize| narrow.get(index.min(last)).copied().unwrap_or_default();
-    let value = |x: usize| {
-        let near = x / 2;
-        let far = if x.is_multiple_of(2) { near.saturating_sub(1) } else { near + 1 };
-        at(near) * 0.75 + at(far) * 0.25
-    };
-    (0..width).map(value).collect()
+    let mut wide = vec![0.0; narrow.len() * 2];
+    let (pairs, _) = wide.as_chunks_mut::<2>();
+    let ends = [narrow.first(), narrow.last()].map(|end| end.copied().unwrap_or_default());
+    let before = std::iter::once(&ends[0]).chain(narrow);
+    let behind = narrow.iter().skip(1).chain(std::iter::once(&ends[1]));
+    for (((pair, near), before), behind) in pairs.iter_mut().zip(narrow).zip(before).zip(behind) {
+        *pair = [near * 0.75 + before * 0.25, near * 0.75 + behind * 0.25];
+    }
+    wide.resize(width, ends[1]);
+    wide
 }
 
 /// A share of full value, rounded and clamped.
 fn full<S: Sample>(value: f32) -> S {
-    S::from_u64((value * S::MAX as f32 + 0.5).max(0.0) as u64)
+    // By way of 32 bits with a sign, which processors convert several at a time to.
+    let rounded = (value * S::MAX as f32 + 0.5).clamp(0.0, S::MAX as f32) as i32;
+    S::from_u64(u64::from(rounded.cast_unsigned()))
 }
 
 #[cfg(test)]

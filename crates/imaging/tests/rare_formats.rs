@@ -136,6 +136,43 @@ fn bytes_between_jpeg_segments_are_skipped() {
 }
 
 /// Motion JPEG leaves out the tables that everyone knows.
+/// `jpeg-420.jpg` whose height stands behind its scan.
+fn with_a_late_height() -> (Vec<u8>, Vec<u8>) {
+    let whole = source("jpeg-420.jpg");
+    let frame = whole.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+    let mut late = whole.clone();
+    let height = late[frame + 5..frame + 7].to_vec();
+    late[frame + 5..frame + 7].fill(0);
+    let end = late.len() - 2;
+    late.splice(end..end, [&[0xff, 0xdc, 0, 4][..], &height].concat());
+    (whole, late)
+}
+
+#[test]
+fn a_height_may_follow_the_scan() {
+    let (whole, late) = with_a_late_height();
+    assert_eq!(support::pixels(&late, &png(&[])), support::pixels(&whole, &png(&[])));
+    let limits = Limits::default().decode;
+    let header = read_header(&late, &limits).unwrap();
+    assert_eq!((header.width, header.height), (131, 97));
+    let incomplete = read_header(&late[..late.len() - 5], &limits).unwrap_err();
+    assert!(matches!(incomplete, minilab_imaging::ImageError::HeaderIncomplete { .. }), "{incomplete}");
+}
+
+#[test]
+fn a_height_that_never_comes_is_refused() {
+    let (_, late) = with_a_late_height();
+    let limits = Limits::default().decode;
+    let marker = late.len() - 8;
+    let without = [&late[..marker], &late[late.len() - 2..]].concat();
+    let refused = read_header(&without, &limits).unwrap_err().to_string();
+    assert!(refused.starts_with("the jpeg image is damaged: its height is zero, and none follows its first scan"), "{refused}");
+    let mut zero = late.clone();
+    zero[marker + 4..marker + 6].fill(0);
+    let refused = read_header(&zero, &limits).unwrap_err().to_string();
+    assert!(refused.starts_with("the jpeg image is damaged: the height behind its first scan is zero"), "{refused}");
+}
+
 #[test]
 fn huffman_tables_may_be_left_out() {
     let mut file = source("jpeg-grey.jpg");

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 /// Put photos into a bucket with any S3 client; thumbnails, metadata and statistics come out.
 #[derive(Debug, Parser)]
 #[command(name = "minilab", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "First time here? `minilab demo` shows the whole job in a minute, and leaves nothing behind.")]
+#[command(after_help = closing_words())]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -39,6 +39,26 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Worker(commands::worker::Args),
+}
+
+/// Formats that are features of the build, and whether it has them.
+const OPTIONAL_FORMATS: [(&str, &str, bool); 3] =
+    [("AVIF", "avif", cfg!(feature = "avif")), ("HEIC", "heic", cfg!(feature = "heic")), ("JPEG XL", "jxl", cfg!(feature = "jxl"))];
+
+/// What stands below the commands: where to begin, and which formats this build does without.
+fn closing_words() -> String {
+    let missing: Vec<_> = OPTIONAL_FORMATS.into_iter().filter(|(.., is_built)| !is_built).collect();
+    let names: Vec<_> = missing.iter().map(|(name, ..)| *name).collect();
+    let features: Vec<_> = missing.iter().map(|(_, feature, _)| *feature).collect();
+    let begin = "First time here? `minilab demo` shows the whole job in a minute, and leaves nothing behind.";
+    match missing.is_empty() {
+        true => begin.to_owned(),
+        false => format!(
+            "{begin}\n\nNot in this build: {}. Building it with `--features {}` adds them (docs/images.md).",
+            names.join(", "),
+            features.join(",")
+        ),
+    }
 }
 
 impl Cli {

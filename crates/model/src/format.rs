@@ -23,9 +23,9 @@ pub enum Format {
     Ico,
     /// SVG: drawn, never scripted, and without anything outside the file.
     Svg,
-    /// HEIC: known by content, not decoded.
+    /// HEIC (HEVC in the High Efficiency Image File Format); read where the engine was built for it.
     Heic,
-    /// JPEG XL: known by content, not decoded.
+    /// JPEG XL; read where the engine was built for it.
     Jxl,
 }
 

@@ -14,7 +14,9 @@ pub(super) fn suffice(options: &DecodeOptions<'_>) -> bool {
     !options.take.whole && options.take.targets.iter().all(|target| !target.linear_light)
 }
 
-/// Whether every target has samples enough, twice as many as it needs in each direction, where chroma has half as many as luma.
+/// Whether every target has samples enough where chroma has half as many as luma. At 1/8 that shows: 14 photographs of 20 to 47 times the size
+/// of their thumbnails score 96.35 points of SSIMULACRA 2 on average rather than 95.46, and the worst 96.3 rather than 89.9. From some
+/// thirty times on the gain is half a point, for up to a third of the time.
 pub(super) fn half_chroma_suffices(options: &DecodeOptions<'_>) -> bool {
     options.take.targets.iter().all(|target| {
         let ratio = (target.part.width / f64::from(target.to.width)).min(target.part.height / f64::from(target.to.height));
@@ -22,8 +24,8 @@ pub(super) fn half_chroma_suffices(options: &DecodeOptions<'_>) -> bool {
     })
 }
 
-/// With that, a factor of two is left to the resize.
-const HALF_CHROMA_RATIO: f64 = 4.0;
+/// How many times smaller than the decoded picture an output is whose colours can be coarse.
+const HALF_CHROMA_RATIO: f64 = 3.0;
 
 /// Takes the planes' rows and makes every target from them.
 pub(super) struct PlaneSink {

@@ -8,6 +8,10 @@ mod canvas;
 #[cfg(test)]
 mod frame_tests;
 mod gif;
+#[cfg(feature = "heic")]
+mod heic;
+#[cfg(any(feature = "avif", feature = "heic"))]
+mod heif;
 mod ico;
 mod jpeg;
 mod jpeg_planes;
@@ -83,6 +87,9 @@ pub(crate) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
         Format::Svg => svg::decode(source, header, options),
         #[cfg(feature = "jxl")]
         Format::Jxl => jxl::decode(source, header, options),
+        #[cfg(feature = "heic")]
+        Format::Heic => heic::decode(source, header, options),
+        #[cfg(not(feature = "heic"))]
         Format::Heic => Err(ImageError::no_decoder(header.format)),
         #[cfg(not(feature = "jxl"))]
         Format::Jxl => Err(ImageError::no_decoder(header.format)),

@@ -77,7 +77,8 @@ impl Items {
         }
     }
 
-    fn format(&self) -> Format {
+    /// The format of the file.
+    pub(crate) fn format(&self) -> Format {
         self.format.unwrap_or(Format::Avif)
     }
 

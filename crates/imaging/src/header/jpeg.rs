@@ -1,4 +1,4 @@
-//! JPEG markers up to the first scan (ITU-T T.81, annex B).
+//! JPEG markers up to the first scan (ITU-T T.81, annex B), and the height behind it where the frame header leaves it open.
 
 use super::{Blocks, Bytes, Details, Found, IccParts, TextBlock, dots_per_inch};
 use crate::error::ImageError;
@@ -62,7 +62,13 @@ pub(super) fn read(file: &[u8]) -> Result<Found, ImageError> {
         let body = position + 2..position + length;
         position = body.end;
         match marker {
-            0xda => return finish(segments, marker_offset, bytes.u8(body.start)?),
+            0xda => {
+                let scan_components = bytes.u8(body.start)?;
+                if let Some(frame) = segments.frame.as_mut().filter(|frame| frame.height == 0 && frame.width > 0) {
+                    frame.height = number_of_lines(bytes, body.end)?;
+                }
+                return finish(segments, marker_offset, scan_components);
+            }
             0xc0..=0xc2 => segments.frame = Some(frame(bytes, marker, body)?),
             0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
                 return Err(ImageError::unsupported(Format::Jpeg, unsupported_process(marker)));
@@ -159,6 +165,22 @@ fn frame(bytes: Bytes<'_>, marker: u8, body: Range<usize>) -> Result<Frame, Imag
     })
 }
 
+/// The height that stands behind the first scan (DNL, T.81, B.2.5). The scan is passed over, not decoded: in it a byte of 255 that is no
+/// marker is followed by a zero.
+fn number_of_lines(bytes: Bytes<'_>, scan: usize) -> Result<u32, ImageError> {
+    let coded = bytes.0.get(scan..).unwrap_or_default();
+    let is_marker = |pair: &[u8]| matches!(pair, [0xff, code] if !matches!(code, 0x00 | 0xd0..=0xd7 | 0xff));
+    let marker = scan + coded.windows(2).position(is_marker).ok_or_else(|| bytes.incomplete())?;
+    if bytes.u8(marker + 1)? != 0xdc {
+        return Err(ImageError::corrupt_at(Format::Jpeg, "its height is zero, and none follows its first scan", marker));
+    }
+    // The length of the segment stands before it.
+    match bytes.u16_be(marker + 4)? {
+        0 => Err(ImageError::corrupt_at(Format::Jpeg, "the height behind its first scan is zero", marker)),
+        height => Ok(height.into()),
+    }
+}
+
 fn unsupported_process(marker: u8) -> &'static str {
     match marker {
         0xc3 => "lossless coding",
@@ -174,9 +196,6 @@ fn finish(mut segments: Segments, scan_offset: usize, scan_components: u8) -> Re
     };
     if frame.precision != 8 {
         return Err(ImageError::unsupported(Format::Jpeg, format!("a precision of {} bits", frame.precision)));
-    }
-    if frame.height == 0 && frame.width > 0 {
-        return Err(ImageError::unsupported(Format::Jpeg, "a height that follows the scan (DNL)"));
     }
     let color_space = match (frame.component_ids.as_slice(), segments.adobe_transform) {
         ([_], _) => ColorSpace::Grey,

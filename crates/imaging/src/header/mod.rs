@@ -1,11 +1,17 @@
 //! What a file says of itself before its pixels: read from its first bytes, checked against the limits.
 
 #[cfg(feature = "avif")]
-pub(crate) mod avif;
+mod avif;
 pub(crate) mod bmp;
 mod gif;
+#[cfg(feature = "heic")]
+pub(crate) mod heic;
+#[cfg(any(feature = "avif", feature = "heic"))]
+pub(crate) mod heif;
+#[cfg(feature = "heic")]
+pub(crate) mod hevc;
 mod ico;
-#[cfg(feature = "avif")]
+#[cfg(any(feature = "avif", feature = "heic"))]
 pub(crate) mod items;
 mod jpeg;
 #[cfg(feature = "jxl")]
@@ -142,6 +148,17 @@ pub(crate) enum Details {
         /// A PNG file rather than a bitmap.
         png: bool,
     },
+    #[cfg(any(feature = "avif", feature = "heic"))]
+    Heif {
+        /// Where the part that is shown begins, in pixels of what is coded.
+        origin: (u32, u32),
+        /// Width and height of a tile; of the whole picture, where it has none.
+        tile: (u32, u32),
+        /// Tiles of a row, which are decoded together.
+        columns: u32,
+        /// Samples of colour differences that four pixels have.
+        color_samples: u8,
+    },
     #[cfg(feature = "jxl")]
     Jxl {
         /// How its colours are stated.
@@ -156,6 +173,15 @@ pub(crate) enum Details {
 }
 
 impl Details {
+    /// Pixels that are decoded at once, which may be more than are shown.
+    pub(crate) fn coded_pixels(self) -> u64 {
+        match self {
+            #[cfg(any(feature = "avif", feature = "heic"))]
+            Self::Heif { tile, columns, .. } => (u64::from(tile.0) * u64::from(tile.1)).saturating_mul(u64::from(columns)),
+            _ => 0,
+        }
+    }
+
     /// Bytes that a profile takes which does not lie in the file as it is.
     fn profile_bytes(self) -> u64 {
         match self {
@@ -226,6 +252,9 @@ pub fn read_header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImageE
         Format::Svg => svg::read(bytes)?,
         #[cfg(feature = "jxl")]
         Format::Jxl => jxl::read(bytes)?,
+        #[cfg(feature = "heic")]
+        Format::Heic => heic::read(bytes)?,
+        #[cfg(not(feature = "heic"))]
         Format::Heic => return Err(ImageError::no_decoder(format)),
         #[cfg(not(feature = "jxl"))]
         Format::Jxl => return Err(ImageError::no_decoder(format)),
@@ -236,7 +265,7 @@ pub fn read_header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImageE
         let detail = format!("its size is {}×{} pixels", found.width, found.height);
         return Err(ImageError::corrupt(format, detail));
     }
-    let pixels = u64::from(found.width) * u64::from(found.height);
+    let pixels = (u64::from(found.width) * u64::from(found.height)).max(found.details.coded_pixels());
     let side = u64::from(found.width.max(found.height));
     let icc_bytes = found.icc.parts.iter().map(|part| part.len() as u64).sum::<u64>().max(found.details.profile_bytes());
     let exif_bytes = found.exif.as_ref().map_or(0, ExactSizeIterator::len);

@@ -5,8 +5,12 @@ use glob::Pattern;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// Endings that a folder is searched for. A file that is named itself may be called anything.
-pub const EXTENSIONS: [&str; 13] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "avif", "tif", "tiff", "bmp", "ico", "svg"];
+/// Endings that a folder is searched for. A file that is named itself may be called anything. What this build cannot read is found all
+/// the same, so that it is said which feature it takes.
+pub const EXTENSIONS: [&str; 21] = [
+    "jpg", "jpeg", "jpe", "jfif", "jif", "png", "apng", "webp", "gif", "avif", "avifs", "tif", "tiff", "bmp", "dib", "ico", "svg",
+    "heic", "heif", "hif", "jxl",
+];
 /// Deepest nesting of folders, so that a link to a parent ends somewhere.
 const DEPTH: usize = 64;
 
