@@ -17,7 +17,7 @@ async fn again(backend: &Backend, version: &SourceVersion, state: SourceState, v
 }
 
 /// Rounds wait for marks to pass. They do so side by side, each lane with a backend of its own.
-const LANES: i64 = 6;
+const LANES: i64 = 8;
 
 #[tokio::test]
 #[ignore = "needs a moto server"]

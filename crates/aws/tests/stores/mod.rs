@@ -102,7 +102,7 @@ impl Backend {
             empty(&s3, name).await;
         }
         // Tests of crashes wait for marks to pass.
-        let deletion = Duration::from_secs(2);
+        let deletion = Duration::from_secs(3);
         let options = TableOptions { name: format!("images-{}", draw()), shards, deletion, ..TableOptions::new(bucket(photos)) };
         create_table(&dynamo, &options).await;
         let table_name = options.name.clone();
