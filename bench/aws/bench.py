@@ -23,6 +23,7 @@ import report  # noqa: E402
 from processes import Child, clean_environment, free_port  # noqa: E402
 from runtime_api import RuntimeApi  # noqa: E402
 from shapes import KEYS, limits, make_table  # noqa: E402
+from tls import TlsProxy  # noqa: E402
 
 WORK = report.ROOT / "bench/.work/aws"
 PHOTO = report.ROOT / "bench/.work/e2e/photo.jpg"
@@ -54,7 +55,7 @@ class Aws:
     """moto, with the buckets and the table, and a record of each request that it has answered."""
 
     def __init__(self, directory):
-        port = free_port()
+        self.port = port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.answered = directory / "answered.jsonl"
         program = report.ROOT / "tests/aws/moto_app.py"
@@ -133,9 +134,16 @@ class Running:
 
 
 def contestants(options, aws, directory):
+    url, trusted = aws.url, {}
+    if options.https:
+        proxy = TlsProxy(directory, aws.port)
+        url = proxy.url
+        # The Python handler has its own variable. Without the directory, as in Lambda, where there is none.
+        trusted = {"SSL_CERT_FILE": str(proxy.roots), "AWS_CA_BUNDLE": str(proxy.roots)}
     common = clean_environment(
         **KEYS,
-        AWS_ENDPOINT_URL=aws.url,
+        **trusted,
+        AWS_ENDPOINT_URL=url,
         AWS_LAMBDA_FUNCTION_NAME="bench",
         AWS_LAMBDA_FUNCTION_VERSION="1",
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE=str(MEMORY_MB),
@@ -144,6 +152,7 @@ def contestants(options, aws, directory):
         LAMBDA_TASK_ROOT=str(directory),
         AWS_EC2_METADATA_DISABLED="true",
     )
+    common.pop("SSL_CERT_DIR", None)
     bundle = {
         "rules": [RULE],
         "notifications": [],
@@ -157,8 +166,8 @@ def contestants(options, aws, directory):
         "MINILAB_TABLE": "ImageMetadata",
         "MINILAB_TIER": "only",
         "MINILAB_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:none",
-        "MINILAB_TIER_QUEUE_URLS": f"{aws.url}/123456789012/only",
-        "MINILAB_DEAD_LETTER_QUEUE_URL": f"{aws.url}/123456789012/dead",
+        "MINILAB_TIER_QUEUE_URLS": f"{url}/123456789012/only",
+        "MINILAB_DEAD_LETTER_QUEUE_URL": f"{url}/123456789012/dead",
         "MINILAB_BUNDLE": str(directory / "minilab.json"),
     }
     peer = {**common, "DESTINATION": "prints", "LAMBDA_TASK_ROOT": str(HERE / "peer"), "_HANDLER": "handler.thumbnail"}
@@ -250,6 +259,7 @@ def main():
     parser.add_argument("--bootstrap", required=True, help="the function's binary")
     parser.add_argument("--starts", type=int, default=25, help="cold starts of each (default: 25)")
     parser.add_argument("--photos", type=int, default=20, help="warm photos of each (default: 20)")
+    parser.add_argument("--https", action="store_true", help="with TLS between the functions and moto")
     options = parser.parse_args()
     options.bootstrap = str(Path(options.bootstrap).resolve())
     shutil.rmtree(WORK, ignore_errors=True)

@@ -116,12 +116,13 @@ class QueueMapping(Mapping):
         records = [self._record(message) for message in messages]
         failed_whole, answer = self.invoke(self.function, json.dumps({"Records": records}))
         failures = {message["MessageId"] for message in messages} if failed_whole else failed_items(answer)
-        for message in messages:
-            failed = message["MessageId"] in failures
-            self.delivered.append((message["MessageId"], failed))
-            # What failed is left: it is seen again when its time of invisibility is over, and counted.
-            if not failed:
-                self.sqs.delete_message(QueueUrl=self.queue.url, ReceiptHandle=message["ReceiptHandle"])
+        self.delivered += [(message["MessageId"], message["MessageId"] in failures) for message in messages]
+        # What failed is left: it is seen again when its time of invisibility is over, and counted.
+        done = [message for message in messages if message["MessageId"] not in failures]
+        if done:
+            entries = [{"Id": message["MessageId"], "ReceiptHandle": message["ReceiptHandle"]} for message in done]
+            told = self.sqs.delete_message_batch(QueueUrl=self.queue.url, Entries=entries)
+            assert not told.get("Failed"), told
 
     def _record(self, message):
         attributes = {
@@ -173,7 +174,7 @@ class StreamMapping(Mapping):
                 time.sleep(0.2)
         self.iterator = answer["NextShardIterator"]
         if not answer["Records"]:
-            self.closing.wait(0.05)
+            self.closing.wait(0.1)
 
     def _record(self, record):
         told = record["dynamodb"]

@@ -17,6 +17,8 @@ use serde::Serialize;
 const MONTH_HOURS: f64 = 730.0;
 /// Bytes of a photo's JPEG by pixel: `Kleiber_by_Lukas_Baubkus.jpg` of bench/RESULTS.md has 4.4 MB of 20.4 megapixels.
 const SOURCE_BYTES: f64 = 0.22;
+/// Bytes of the longest source that a worker reads in one step.
+const WHOLE_BYTES: f64 = (8_u64 << 20) as f64;
 /// Bytes of a variant by pixel: small ones have more detail in each.
 const VARIANT_BYTES: f64 = 0.3;
 /// Pollers that Lambda keeps for a queue that is idle, each asking every 20 seconds ("Using Lambda with Amazon SQS").
@@ -202,9 +204,10 @@ impl Bill {
         let (source, variant) = (prices::storage_class("STANDARD"), prices::storage_class(&bundle.aws.storage_class));
         self.add("S3, uploads", images, "PUT", source.put);
         self.add("S3, variants", images * work.variants, "PUT", variant.put);
-        // The router reads the header; the worker asks for the object, then reads it.
-        let reads = if bundle.aws.has_router() { 3.0 } else { 2.0 };
-        self.add("S3, reading", images * reads, "GET", S3_GET);
+        // The router reads the header; the worker reads the source, a long one in two steps, and looks at each destination.
+        let routed = if bundle.aws.has_router() { 1.0 } else { 0.0 };
+        let read = if work.source_bytes <= WHOLE_BYTES { 1.0 } else { 2.0 };
+        self.add("S3, reading", images * (routed + read + work.variants), "GET", S3_GET);
         self.add("S3, a month's uploads kept for a month", images * work.source_bytes / 1e9, "GB", source.gb);
         self.add("S3, their variants likewise", images * work.variant_bytes / 1e9, "GB", variant.gb);
     }
@@ -222,15 +225,15 @@ impl Bill {
         let images = volume.images as f64;
         let digest = if bundle.digest_readers().is_empty() { 0.0 } else { 1.0 };
         let told = 1.0 + bundle.named_topics().len() as f64 + digest;
-        // The event is observed; each variant is claimed; their keys are noted before and after.
-        let plain = 1.0 + work.variants + 2.0;
+        // The event is observed; the variants' keys are noted; each variant is claimed.
+        let plain = 2.0 + work.variants;
         // What is in a transaction counts twice: the record, the totals, the check of the source, a row for each who is told.
         let together = 2.0 * (RECORD_WRITES + 1.0 + 1.0 + told);
         let indexes = 3.0;
         self.add("DynamoDB, writes", images * (plain + together + indexes), "units", prices::WRITE_UNIT);
-        // The worker reads the source's item, the record and what owns each variant.
+        // The worker reads the record and what owns each variant.
         let calls = if bundle.aws.api { volume.api_calls as f64 } else { 0.0 };
-        self.add("DynamoDB, reads", images * (2.0 + work.variants) + calls, "units", prices::READ_UNIT);
+        self.add("DynamoDB, reads", images * (1.0 + work.variants) + calls, "units", prices::READ_UNIT);
         self.add("DynamoDB, a month's records kept for a month", images * RECORD_BYTES / 1e9, "GB", prices::TABLE_GB);
     }
 

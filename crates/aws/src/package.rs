@@ -1,9 +1,8 @@
 //! The zip that Lambda runs: the program, and what it works by.
 
 mod elf;
+mod mend;
 mod zip;
-
-pub use elf::check;
 
 use crate::bundle::{self, Bundle};
 use crate::config::Architecture;
@@ -59,6 +58,17 @@ pub enum PackageError {
     Pack(#[from] io::Error),
 }
 
+/// The program as Lambda's `provided.al2023` on this architecture can start it: as it is, or asking for older versions of functions that
+/// are the same in them.
+///
+/// # Errors
+/// [`PackageError`] says what is wrong with it.
+pub fn fit(program: Vec<u8>, architecture: Architecture) -> Result<Vec<u8>, PackageError> {
+    let program = mend::mend(program);
+    elf::check(&program, architecture)?;
+    Ok(program)
+}
+
 /// A zip, ready to be uploaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
@@ -74,14 +84,14 @@ impl Package {
     /// # Errors
     /// [`PackageError`] when Lambda could not start the program.
     pub fn new(program: &[u8], bundle: &Bundle) -> Result<Self, PackageError> {
-        check(program, bundle.aws.architecture)?;
+        let program = fit(program.to_vec(), bundle.aws.architecture)?;
         if program.len() > MAX_UNPACKED_BYTES {
             return Err(PackageError::TooLarge { bytes: program.len() });
         }
         let mut bundle = serde_json::to_vec_pretty(bundle).map_err(io::Error::other)?;
         bundle.push(b'\n');
         let bytes = zip::write(&[
-            Entry { name: "bootstrap", mode: 0o755, content: program },
+            Entry { name: "bootstrap", mode: 0o755, content: &program },
             Entry { name: bundle::FILE, mode: 0o644, content: &bundle },
         ])?;
         let sha256 = hex::encode(Sha256::digest(&bytes));

@@ -2,13 +2,13 @@
 //! asked for:
 //!
 //! ```sh
-//! moto_server -H 127.0.0.1 -p 5000 &
+//! python tests/aws/moto_app.py 5000 &
 //! MINILAB_TEST_AWS_ENDPOINT=http://127.0.0.1:5000 cargo test -p minilab-aws --features functions --test conformance -- --ignored
 //! ```
 //!
-//! What moto does not check is right on S3 alone: it overlooks all conditions of `CopyObject` (`If-Match`, `If-None-Match`
-//! and those on the source), and its threads carry out transactions side by side without isolation, so that the tests send
-//! one request at a time. What runs at the same time here are the operations, request by request.
+//! That is moto with one request at a time: `moto_server` carries out transactions side by side without isolation. What moto does
+//! not check is right on S3 alone: it overlooks all conditions of `CopyObject` (`If-Match`, `If-None-Match` and those on the
+//! source).
 #![allow(clippy::unwrap_used)]
 
 mod stores;

@@ -88,6 +88,12 @@ async fn sources_are_read_by_version<F: Fixture>(fixture: &F) {
     assert_eq!(fixture.store().hash(&first).await.expect("the source is there"), sha256);
     assert_eq!(fixture.store().read(&first, 1..3).await.expect("in range").as_ref(), b"ir");
     assert_eq!(fixture.store().read(&first, 3..99).await.expect("cut to its length").as_ref(), b"st");
+    let opened = async |bytes| fixture.store().open(&first, bytes).await.expect("the source is there");
+    for (bytes, begins) in [(3, b"fir".as_slice()), (99, b"first")] {
+        let (told, beginning) = opened(bytes).await;
+        assert_eq!((told.size_bytes, &told.etag, beginning.as_ref()), (5, &info.etag, begins));
+        assert_eq!((told.content_type, told.user_metadata), (info.content_type.clone(), info.user_metadata.clone()));
+    }
     let current = async |name: &str, max| fixture.store().read_current(&object(name), max).await.expect("the store can say");
     assert_eq!(current("photos/a b.jpg", 5).await.as_deref(), Some(b"first".as_slice()));
     assert_eq!(current("photos/a b.jpg", 4).await, None, "it is larger");
@@ -96,9 +102,11 @@ async fn sources_are_read_by_version<F: Fixture>(fixture: &F) {
     assert!(second.sequencer > first.sequencer, "a later write has a larger sequencer");
     assert!(matches!(fixture.store().head(&first).await, Err(StoreError::Superseded { .. })));
     assert!(matches!(fixture.store().read(&first, 0..1).await, Err(StoreError::Superseded { .. })));
+    assert!(matches!(fixture.store().open(&first, 1).await, Err(StoreError::Superseded { .. })));
     assert!(matches!(fixture.store().hash(&first).await, Err(StoreError::Superseded { .. })));
     fixture.delete(&source).await;
     assert!(matches!(fixture.store().head(&second).await, Err(StoreError::Superseded { .. })));
+    assert!(matches!(fixture.store().open(&second, 1).await, Err(StoreError::Superseded { .. })));
 }
 
 async fn variants_are_replaced_as_a_set<F: Fixture>(fixture: &F) {

@@ -33,6 +33,19 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// [`StoreError::Superseded`] when this version is no longer the current one.
     fn read(&self, source: &SourceVersion, range: Range<u64>) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
 
+    /// What is known of the source, and its first `bytes`: [`head`](Self::head) and [`read`](Self::read) in one, for stores where each
+    /// call takes time.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`] when this version is no longer the current one.
+    fn open(&self, source: &SourceVersion, bytes: u64) -> impl Future<Output = Result<(SourceInfo, Bytes), StoreError>> + Send {
+        async move {
+            let info = self.head(source).await?;
+            let first = self.read(source, 0..bytes.min(info.size_bytes)).await?;
+            Ok((info, first))
+        }
+    }
+
     /// SHA-256 of the source in hex, for when [`head`](Self::head) has not said it and the source was not read whole anyhow.
     /// It may cost as much as reading it. Empty where a store cannot say it within its bounds.
     ///

@@ -1,5 +1,10 @@
 //! Prices in dollars, without free allowances and discounts, of us-east-1 ([`minilab_pipeline::plan::PRICES_OF`]). Those of Lambda
 //! on arm64 and of S3 requests stand in `minilab_pipeline::plan`.
+//!
+//! Compared on 2026-11-21. AWS's pages fetch most of their figures by script, so that what was compared are guides of 2026 which repeat
+//! them: Lambda, SQS, SNS, DynamoDB's units, CloudWatch's logs, metrics and dashboards. The HTTP API's price stands in AWS's own
+//! "Best Practices for Designing Amazon API Gateway Private APIs". Not compared again: DynamoDB's storage, alarms, endpoints, S3's
+//! storage classes.
 
 /// A GB-second of Lambda on `x86_64` (<https://aws.amazon.com/lambda/pricing/>).
 pub(super) const X86_GB_SECOND: f64 = 0.000_016_666_7;

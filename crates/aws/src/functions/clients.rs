@@ -1,13 +1,12 @@
 //! The SDK's clients. They are made without looking anything up: Lambda gives region and credentials in the environment, so
 //! that no file is read and no metadata service is asked before the first event.
 
+use super::https::OnFirstUse;
 use super::settings::SettingsError;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
 use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use std::time::Duration;
 
 /// How long a connection may take to come about.
@@ -64,10 +63,9 @@ impl Connection {
         let access_key = required("AWS_ACCESS_KEY_ID", advice)?;
         let secret_key = required("AWS_SECRET_ACCESS_KEY", advice)?;
         let endpoint = optional("AWS_ENDPOINT_URL");
-        // Making a client for HTTPS reads the machine's roots of trust; an emulator has no use for them.
         let http = match &endpoint {
             Some(endpoint) if endpoint.starts_with("http://") => Builder::new().build_http(),
-            _ => Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+            _ => SharedHttpClient::new(OnFirstUse::default()),
         };
         Ok(Self {
             region: Region::new(region),

@@ -6,6 +6,7 @@ pub mod clients;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod fakes;
+mod https;
 pub mod invocation;
 pub mod log;
 pub mod notify;

@@ -7,7 +7,7 @@ use super::PackageError;
 use crate::config::Architecture;
 
 /// The newest version of glibc's symbols that `provided.al2023` has.
-const NEWEST_GLIBC: (u32, u32) = (2, 34);
+pub(super) const NEWEST_GLIBC: (u32, u32) = (2, 34);
 /// The shared libraries that `provided.al2023` has, as far as programs in Rust ask for them.
 const LIBRARIES: [&str; 9] = [
     "libc.so.6",
@@ -23,7 +23,7 @@ const LIBRARIES: [&str; 9] = [
 /// `sh_type` of `.dynamic`.
 const DYNAMIC: u32 = 6;
 /// `sh_type` of `.gnu.version_r`.
-const VERSIONS_NEEDED: u32 = 0x6fff_fffe;
+pub(super) const VERSIONS_NEEDED: u32 = 0x6fff_fffe;
 /// `p_type` of the program's loader.
 const INTERPRETER: u32 = 3;
 /// `d_tag` of a library's name.
@@ -62,7 +62,7 @@ pub fn check(program: &[u8], architecture: Architecture) -> Result<(), PackageEr
 }
 
 /// The numbers of `GLIBC_2.34`.
-fn glibc(name: &str) -> Option<(u32, u32)> {
+pub(super) fn glibc(name: &str) -> Option<(u32, u32)> {
     let (major, minor) = name.strip_prefix("GLIBC_")?.split_once('.')?;
     Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
 }
@@ -88,22 +88,24 @@ enum Link {
 }
 
 /// A little-endian 64-bit ELF file.
-struct Elf<'a> {
+pub(super) struct Elf<'a> {
     bytes: &'a [u8],
     machine: u16,
 }
 
 /// A section's header, as far as it is used.
-struct Section {
+pub(super) struct Section {
     kind: u32,
-    offset: u64,
-    size: u64,
-    link: u32,
-    info: u32,
+    pub(super) offset: u64,
+    pub(super) size: u64,
+    /// Which section has its texts.
+    pub(super) link: u32,
+    /// In `.gnu.version_r`: how many libraries.
+    pub(super) info: u32,
 }
 
 impl<'a> Elf<'a> {
-    fn new(bytes: &'a [u8]) -> Option<Self> {
+    pub(super) fn new(bytes: &'a [u8]) -> Option<Self> {
         // The magic number, 64 bits, little-endian.
         let starts_well = bytes.starts_with(&[0x7f, b'E', b'L', b'F', 2, 1]);
         let elf = Self { bytes, machine: 0 };
@@ -116,11 +118,11 @@ impl<'a> Elf<'a> {
         self.bytes.get(start..start.checked_add(LENGTH)?)?.try_into().ok()
     }
 
-    fn u16(&self, offset: u64) -> Option<u16> {
+    pub(super) fn u16(&self, offset: u64) -> Option<u16> {
         self.at(offset).map(u16::from_le_bytes)
     }
 
-    fn u32(&self, offset: u64) -> Option<u32> {
+    pub(super) fn u32(&self, offset: u64) -> Option<u32> {
         self.at(offset).map(u32::from_le_bytes)
     }
 
@@ -129,7 +131,7 @@ impl<'a> Elf<'a> {
     }
 
     /// The text that ends with a zero byte in a table of texts.
-    fn text(&self, table: &Section, index: u64) -> Option<String> {
+    pub(super) fn text(&self, table: &Section, index: u64) -> Option<String> {
         let start = usize::try_from(table.offset.checked_add(index)?).ok()?;
         let end = usize::try_from(table.offset.checked_add(table.size)?).ok()?;
         let text = self.bytes.get(start..end)?;
@@ -146,7 +148,7 @@ impl<'a> Elf<'a> {
         Some(found)
     }
 
-    fn section(&self, index: u64) -> Option<Section> {
+    pub(super) fn section(&self, index: u64) -> Option<Section> {
         let (table, size) = (self.u64(40)?, self.u16(58)?);
         let header = table.checked_add(index.checked_mul(u64::from(size))?)?;
         let field = |offset| header.checked_add(offset);
@@ -157,6 +159,17 @@ impl<'a> Elf<'a> {
             link: self.u32(field(40)?)?,
             info: self.u32(field(44)?)?,
         })
+    }
+
+    /// The first section of a kind, if there is one.
+    pub(super) fn section_of_kind(&self, kind: u32) -> Option<Option<Section>> {
+        for index in 0..u64::from(self.u16(60)?) {
+            let section = self.section(index)?;
+            if section.kind == kind {
+                return Some(Some(section));
+            }
+        }
+        Some(None)
     }
 
     fn links(&self) -> Option<Vec<Link>> {

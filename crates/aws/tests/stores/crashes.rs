@@ -16,64 +16,78 @@ async fn again(backend: &Backend, version: &SourceVersion, state: SourceState, v
     result
 }
 
+/// Rounds wait for marks to pass. They do so side by side, each lane with a backend of its own.
+const LANES: i64 = 8;
+
 #[tokio::test]
 #[ignore = "needs a moto server"]
 async fn whoever_comes_after_a_crash_ends_what_was_begun() {
-    let backend = Backend::fresh(1).await;
-    for loss in [Loss::Request, Loss::Answer] {
-        // More requests than a replacement takes: the last rounds meet no crash.
-        for requests in 0.. {
-            let source = backend.photo("a.jpg");
-            let set = |names: [&str; 3], text: &str| -> Vec<_> {
-                names.map(|name| variant(&source, backend.print(name), body(&format!("{name} {text}")))).into()
-            };
-            let first = backend.upload(&source, format!("first {requests}").as_bytes()).await;
-            again(&backend, &first, SourceState::Present, &set(["a", "b", "c"], "first")).await.unwrap();
-            let second = backend.upload(&source, format!("second {requests}").as_bytes()).await;
-            let wanted = set(["b", "c", "d"], "second");
-            backend.wire.break_after(requests, loss);
-            let broken = backend.store.replace_variants(&second, SourceState::Present, "rule", wanted.clone()).await;
-            let met = backend.wire.mend();
-            assert_eq!(broken.is_err(), met, "{requests} {broken:?}");
-            again(&backend, &second, SourceState::Present, &wanted).await.unwrap();
-            assert_eq!(backend.prints().await, ["b", "c", "d"], "{loss:?} after {requests}");
-            for name in ["b", "c", "d"] {
-                let there = backend.download(&backend.print(name)).await.unwrap();
-                assert_eq!(there.bytes, format!("{name} second").as_bytes(), "{loss:?} after {requests}");
+    let lanes = [Loss::Request, Loss::Answer].into_iter().flat_map(|loss| {
+        (0..LANES).map(move |first| async move {
+            let backend = Backend::fresh(1).await;
+            // More requests than a replacement takes: the last rounds meet no crash.
+            for requests in (first..).step_by(LANES as usize) {
+                if !replacement_that_breaks_off(&backend, requests, loss).await {
+                    break;
+                }
+                assert!(requests < 100, "a replacement takes fewer requests than that");
             }
-            let removal = backend.remove(&source).await;
-            backend.wire.break_after(requests, loss);
-            let broken = backend.store.replace_variants(&removal, SourceState::Gone, "rule", Vec::new()).await;
-            let met_too = backend.wire.mend();
-            assert_eq!(broken.is_err(), met_too, "{requests} {broken:?}");
-            again(&backend, &removal, SourceState::Gone, &[]).await.unwrap();
-            assert!(backend.prints().await.is_empty(), "{loss:?} after {requests}");
-            assert!(backend.items("owner").await.is_empty(), "{loss:?} after {requests}");
-            if !met && !met_too {
-                break;
-            }
-            assert!(requests < 100, "a replacement takes fewer requests than that");
-        }
+        })
+    });
+    futures::future::join_all(lanes).await;
+}
+
+/// A replacement and a removal, each of which meets a crash after so many requests. Whether one did.
+async fn replacement_that_breaks_off(backend: &Backend, requests: i64, loss: Loss) -> bool {
+    let source = backend.photo("a.jpg");
+    let set = |names: [&str; 3], text: &str| -> Vec<_> {
+        names.map(|name| variant(&source, backend.print(name), body(&format!("{name} {text}")))).into()
+    };
+    let first = backend.upload(&source, format!("first {requests}").as_bytes()).await;
+    again(backend, &first, SourceState::Present, &set(["a", "b", "c"], "first")).await.unwrap();
+    let second = backend.upload(&source, format!("second {requests}").as_bytes()).await;
+    let wanted = set(["b", "c", "d"], "second");
+    backend.wire.break_after(requests, loss);
+    let broken = backend.store.replace_variants(&second, SourceState::Present, "rule", wanted.clone()).await;
+    let met = backend.wire.mend();
+    assert_eq!(broken.is_err(), met, "{requests} {broken:?}");
+    again(backend, &second, SourceState::Present, &wanted).await.unwrap();
+    assert_eq!(backend.prints().await, ["b", "c", "d"], "{loss:?} after {requests}");
+    for name in ["b", "c", "d"] {
+        let there = backend.download(&backend.print(name)).await.unwrap();
+        assert_eq!(there.bytes, format!("{name} second").as_bytes(), "{loss:?} after {requests}");
     }
+    let removal = backend.remove(&source).await;
+    backend.wire.break_after(requests, loss);
+    let broken = backend.store.replace_variants(&removal, SourceState::Gone, "rule", Vec::new()).await;
+    let met_too = backend.wire.mend();
+    assert_eq!(broken.is_err(), met_too, "{requests} {broken:?}");
+    again(backend, &removal, SourceState::Gone, &[]).await.unwrap();
+    assert!(backend.prints().await.is_empty(), "{loss:?} after {requests}");
+    assert!(backend.items("owner").await.is_empty(), "{loss:?} after {requests}");
+    met || met_too
 }
 
 #[tokio::test]
 #[ignore = "needs a moto server"]
 async fn a_newer_version_ends_what_an_older_one_began() {
-    let backend = Backend::fresh(1).await;
-    for requests in 0..40 {
-        let source = backend.photo("a.jpg");
-        let one = |name: &str| vec![variant(&source, backend.print(name), body(name))];
-        let first = backend.upload(&source, b"first").await;
-        backend.wire.break_after(requests, Loss::Answer);
-        let _ = backend.store.replace_variants(&first, SourceState::Present, "rule", one("first")).await;
-        backend.wire.mend();
-        let second = backend.upload(&source, b"second").await;
-        again(&backend, &second, SourceState::Present, &one("second")).await.unwrap();
-        assert_eq!(backend.prints().await, ["second"], "after {requests}");
-        let late = backend.store.replace_variants(&first, SourceState::Present, "rule", one("first")).await;
-        assert!(matches!(late, Err(StoreError::Superseded { .. })), "{late:?}");
-    }
+    let lanes = (0..LANES).map(|lane| async move {
+        let backend = Backend::fresh(1).await;
+        for requests in (lane..40).step_by(LANES as usize) {
+            let source = backend.photo("a.jpg");
+            let one = |name: &str| vec![variant(&source, backend.print(name), body(name))];
+            let first = backend.upload(&source, b"first").await;
+            backend.wire.break_after(requests, Loss::Answer);
+            let _ = backend.store.replace_variants(&first, SourceState::Present, "rule", one("first")).await;
+            backend.wire.mend();
+            let second = backend.upload(&source, b"second").await;
+            again(&backend, &second, SourceState::Present, &one("second")).await.unwrap();
+            assert_eq!(backend.prints().await, ["second"], "after {requests}");
+            let late = backend.store.replace_variants(&first, SourceState::Present, "rule", one("first")).await;
+            assert!(matches!(late, Err(StoreError::Superseded { .. })), "{late:?}");
+        }
+    });
+    futures::future::join_all(lanes).await;
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ impl Backend {
 
     async fn make([photos, prints]: [&str; 2], shards: u16, turn: Option<MutexGuard<'static, ()>>) -> Self {
         let endpoint = std::env::var(ENDPOINT).unwrap_or_else(|_| {
-            panic!("start `moto_server -H 127.0.0.1 -p 5000` and set {ENDPOINT}=http://127.0.0.1:5000");
+            panic!("start `tests/aws/moto_app.py 5000` and set {ENDPOINT}=http://127.0.0.1:5000");
         });
         let wire = Wire::default();
         let region = Region::new("us-east-1");
@@ -102,7 +102,7 @@ impl Backend {
             empty(&s3, name).await;
         }
         // Tests of crashes wait for marks to pass.
-        let deletion = Duration::from_millis(750);
+        let deletion = Duration::from_secs(3);
         let options = TableOptions { name: format!("images-{}", draw()), shards, deletion, ..TableOptions::new(bucket(photos)) };
         create_table(&dynamo, &options).await;
         let table_name = options.name.clone();

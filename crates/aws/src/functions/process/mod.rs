@@ -253,7 +253,7 @@ impl<S: ObjectStore + Clone, C: Catalog, O: Observe, Q: Queues> Process<S, C, O,
     /// Does the jobs of an event that is the newest of its source.
     async fn jobs(&self, event: &Event, jobs: &[Job], delivery: &Delivery<'_>) -> Result<(), Again> {
         if event.kind.is_created() {
-            let outcome = match self.store.ask(&event.version()).await {
+            let outcome = match self.store.ask(&event.version(), event.size_bytes).await {
                 Ok(info) if Provenance::is_marked(info.user_metadata.keys().map(String::as_str)) => Some("variant"),
                 Ok(_) => None,
                 Err(StoreError::Superseded { .. }) => Some("superseded"),

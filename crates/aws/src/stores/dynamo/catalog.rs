@@ -40,15 +40,35 @@ impl DynamoCatalog {
             return Ok(Commit::Applied);
         }
         let mut tries = Tries::default();
+        let mut seen = match write.change {
+            RecordChange::Removed => None,
+            _ => self.table.seen().present(&write.source),
+        };
         loop {
-            let (image, source) = tokio::try_join!(self.table.stored(object), self.table.source(object))?;
+            let from_memory = seen.is_some();
+            let source = async {
+                match seen.take() {
+                    Some(source) => Ok(source),
+                    None => self.table.source(object).await,
+                }
+            };
+            let (image, source) = tokio::try_join!(self.table.stored(object), source)?;
             let parts = match &write.change {
                 RecordChange::Removed => self.removal(write, image.as_ref(), &source)?,
                 _ => self.update(write, image.as_ref(), &source)?,
             };
             let Some(parts) = parts else { return Ok(Commit::Superseded) };
-            if parts.is_empty() || self.transact(parts).await? {
-                return Ok(Commit::Applied);
+            match parts.is_empty() {
+                // Nothing is written whose condition could fail.
+                true if from_memory => continue,
+                true => return Ok(Commit::Applied),
+                false if self.transact(parts).await? => {
+                    if !source.untold.is_empty() {
+                        self.table.forget(object);
+                    }
+                    return Ok(Commit::Applied);
+                }
+                false => self.table.forget(object),
             }
             tries.wait(format!("the record of {object}, or its bucket's statistics")).await?;
         }

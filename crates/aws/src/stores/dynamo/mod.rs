@@ -5,12 +5,13 @@ mod image;
 mod item;
 mod list;
 mod owner;
+mod seen;
 mod source;
 mod statistics;
 mod table;
 
 pub(crate) use owner::{Owner, Right, now_ms};
-pub(crate) use source::{Source, current, superseded};
+pub(crate) use source::{Source, current, last_seen, superseded};
 
 pub use catalog::DynamoCatalog;
 pub use list::{ListOrder, ListRequest, Page};

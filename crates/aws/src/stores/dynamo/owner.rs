@@ -1,8 +1,9 @@
 //! Owner items: which source and rule a destination belongs to.
 //!
-//! An item goes through `claimed` (no ETag yet, or that of what was there before) → `written` (the ETag of what the owner
-//! wrote) → `leaving` (its owner is about to delete the object) → gone. Each change is made under the condition that the
-//! item is as it was read, so that of two that meet one reads again. While a destination is being left nobody else may
+//! An item goes through `claimed` (with the ETag of what the owner is about to write, where that is known before, else that of
+//! what was there) → `written` (the ETag that S3 told) → `leaving` (its owner is about to delete the object) → gone. Each change
+//! is made under the condition that the item is as it was read, so that of two that meet one reads again. Objects are written under
+//! a condition on what was there, so that of two who claimed in turn the later one's bytes stay. While a destination is being left nobody else may
 //! claim it: what they wrote, if it had the same bytes and so the same ETag, would be deleted with the rest.
 
 use super::Table;
@@ -105,13 +106,15 @@ impl Table {
         self.get(&id).await?.map(|item| Owner::read(&id, &item)).transpose()
     }
 
-    /// Makes `source` and `rule` the owner, if it is still as `seen`; `None` when it is not.
+    /// Makes `source` and `rule` the owner, if it is still as `seen`; `None` when it is not. `etag` is that of what will be
+    /// written, where it is known: then S3's answer needs not be noted.
     pub(crate) async fn claim(
         &self,
         destination: &ObjectRef,
         seen: Option<&Owner>,
         source: &SourceVersion,
         rule: &str,
+        etag: Option<String>,
     ) -> Result<Option<Owner>, TableError> {
         let mut with = Placeholders::default();
         let condition = match seen {
@@ -122,18 +125,19 @@ impl Table {
             source: source.object.to_string(),
             rule: rule.to_owned(),
             sequencer: source.sequencer,
-            etag: seen.and_then(|seen| seen.etag.clone()),
+            etag: etag.clone().or_else(|| seen.and_then(|seen| seen.etag.clone())),
             leaving_until: None,
         };
         if seen == Some(&claimed) {
             return Ok(Some(claimed));
         }
-        let set = [
+        let mut set = vec![
             with.equal(table::KIND, s(OWNER_KIND)),
             with.equal(SOURCE, s(&claimed.source)),
             with.equal(RULE, s(rule)),
             with.equal(SEQUENCER, n(source.sequencer.0)),
         ];
+        set.extend(etag.map(|etag| with.equal(ETAG, s(etag))));
         let update = format!("SET {} REMOVE {}", set.join(", "), with.name(LEAVING));
         Ok(self.update(&id(destination), &update, &condition, &with).await?.then_some(claimed))
     }

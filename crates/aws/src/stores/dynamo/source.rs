@@ -136,9 +136,16 @@ impl Table {
         let removed = removed.map(|name| with.name(name)).join(", ");
         let update = format!("SET {} REMOVE {removed}", set.join(", "));
         let condition = format!("attribute_not_exists({sequencer}) OR {sequencer} <= {asked}");
-        match self.update(&id(&event.object()), &update, &condition, &with).await? {
-            true => Ok(Observed::Current),
-            false => Ok(Observed::Superseded),
+        let (object, id) = (event.object(), id(&event.object()));
+        match self.update_and_get(&id, &update, &condition, &with).await? {
+            Some(item) => {
+                self.seen().remember(&object, Source::read(&id, &item)?);
+                Ok(Observed::Current)
+            }
+            None => {
+                self.seen().forget(&object);
+                Ok(Observed::Superseded)
+            }
         }
     }
 
@@ -173,7 +180,11 @@ impl Table {
             None => format!("attribute_not_exists({note})"),
         };
         let condition = format!("{} AND {same}", seen.unchanged(&mut with));
-        Ok(self.update(&id(object), &update, &condition, &with).await?.then(|| seen.noted(rule, keys)))
+        let noted = self.update(&id(object), &update, &condition, &with).await?.then(|| seen.noted(rule, keys));
+        if let Some(noted) = &noted {
+            self.seen().remember(object, noted.clone());
+        }
+        Ok(noted)
     }
 
     /// The part of a transaction that fails when the source is not as `seen`.
@@ -251,6 +262,15 @@ pub(crate) async fn current(
     match source.is(version.sequencer, state) {
         true => Ok(source),
         false => Err(superseded(version)),
+    }
+}
+
+/// As [`current`] for a source that is there, but as it was when it was last seen: see [`super::seen`].
+pub(crate) async fn last_seen(table: &Table, version: &SourceVersion) -> Result<Source, minilab_pipeline::StoreError> {
+    let remembered = table.seen().present(version);
+    match remembered {
+        Some(source) => Ok(source),
+        None => current(table, version, SourceState::Present).await,
     }
 }
 

@@ -1,13 +1,14 @@
 //! The handle that store and catalog share.
 
 use super::item::{Item, Placeholders, s};
+use super::seen::Seen;
 use crate::stores::error::{TableError, Tries, passes};
 use crate::table;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use minilab_model::BucketName;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
+use minilab_model::{BucketName, ObjectRef};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The table: a client and what is configured. Cheap to clone.
@@ -20,6 +21,8 @@ pub struct Table {
 struct Inner {
     client: Client,
     options: TableOptions,
+    /// Sources as they were when they were last seen here.
+    seen: Mutex<Seen>,
 }
 
 /// What is configured of the table.
@@ -60,7 +63,7 @@ impl Table {
     /// A handle on the table.
     #[must_use]
     pub fn new(client: Client, options: TableOptions) -> Self {
-        Self { inner: Arc::new(Inner { client, options }) }
+        Self { inner: Arc::new(Inner { client, options, seen: Mutex::default() }) }
     }
 
     /// How long the deletion of an object may take.
@@ -134,6 +137,16 @@ impl Table {
         Ok(items)
     }
 
+    /// What is remembered of sources.
+    pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.inner.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends what is remembered of a source.
+    pub(crate) fn forget(&self, source: &ObjectRef) {
+        self.seen().forget(source);
+    }
+
     /// Changes an item under a condition; `false` when it does not hold.
     pub(super) async fn update(
         &self,
@@ -142,6 +155,28 @@ impl Table {
         condition: &str,
         placeholders: &Placeholders,
     ) -> Result<bool, TableError> {
+        Ok(self.change(id, update, condition, placeholders, ReturnValue::None).await?.is_some())
+    }
+
+    /// Changes an item under a condition, and gives it as it is then; `None` when the condition does not hold.
+    pub(super) async fn update_and_get(
+        &self,
+        id: &str,
+        update: &str,
+        condition: &str,
+        placeholders: &Placeholders,
+    ) -> Result<Option<Item>, TableError> {
+        self.change(id, update, condition, placeholders, ReturnValue::AllNew).await
+    }
+
+    async fn change(
+        &self,
+        id: &str,
+        update: &str,
+        condition: &str,
+        placeholders: &Placeholders,
+        returned: ReturnValue,
+    ) -> Result<Option<Item>, TableError> {
         let mut tries = Tries::default();
         loop {
             let request = self
@@ -152,12 +187,13 @@ impl Table {
                 .update_expression(update)
                 .condition_expression(condition)
                 .set_expression_attribute_names(placeholders.names())
-                .set_expression_attribute_values(placeholders.values());
+                .set_expression_attribute_values(placeholders.values())
+                .return_values(returned.clone());
             match request.send().await {
-                Ok(_) => return Ok(true),
+                Ok(updated) => return Ok(Some(updated.attributes.unwrap_or_default())),
                 Err(error) if passes(&error) => tries.wait(format!("the item `{id}`")).await?,
                 Err(error) => match error.as_service_error() {
-                    Some(refusal) if refusal.is_conditional_check_failed_exception() => return Ok(false),
+                    Some(refusal) if refusal.is_conditional_check_failed_exception() => return Ok(None),
                     _ => return Err(error.into()),
                 },
             }

@@ -70,6 +70,10 @@ impl ObjectStore for S3Store {
         self.read_range(source, range).await
     }
 
+    async fn open(&self, source: &SourceVersion, bytes: u64) -> Result<(SourceInfo, Bytes), StoreError> {
+        self.open_version(source, bytes).await
+    }
+
     async fn hash(&self, source: &SourceVersion) -> Result<String, StoreError> {
         self.hash_whole(source).await
     }

@@ -34,14 +34,20 @@ impl There {
         Provenance::is_marked(self.metadata.keys().map(String::as_str))
     }
 
-    /// Whether it is what `variant` would write. An ETag that is no MD5 (another encryption, a multipart object) says
-    /// nothing: then it is written again.
-    fn is(&self, variant: &NewVariant, source: &Source) -> bool {
-        let same_content = match &variant.body {
-            VariantBody::Bytes(bytes) => self.etag == hex::encode(Md5::digest(bytes)),
-            VariantBody::CopyOfSource => source.present.as_ref().is_some_and(|present| present.etag == self.etag),
-        };
-        same_content && self.content_type.as_ref() == Some(&variant.content_type) && self.metadata == metadata(variant)
+    /// Whether it is what `variant`, whose content has this ETag, would write. An ETag that is no MD5 (another encryption, a
+    /// multipart object) says nothing: then it is written again.
+    fn is(&self, variant: &NewVariant, etag: Option<&str>) -> bool {
+        etag == Some(self.etag.as_str())
+            && self.content_type.as_ref() == Some(&variant.content_type)
+            && self.metadata == metadata(variant)
+    }
+}
+
+/// The ETag that S3 gives a variant where it encrypts with its own keys; `None` when the source does not say its own.
+pub(super) fn expected_etag(variant: &NewVariant, source: &Source) -> Option<String> {
+    match &variant.body {
+        VariantBody::Bytes(bytes) => Some(hex::encode(Md5::digest(bytes))),
+        VariantBody::CopyOfSource => source.present.as_ref().map(|present| present.etag.clone()).filter(|etag| !etag.is_empty()),
     }
 }
 
@@ -91,16 +97,17 @@ impl S3Store {
         Ok(())
     }
 
-    /// Writes a variant where `there` stands, or nothing.
+    /// Writes a variant, whose content has this ETag, where `there` stands, or nothing.
     pub(super) async fn write(
         &self,
         variant: &NewVariant,
+        etag: Option<&str>,
         there: Option<&There>,
         version: &SourceVersion,
         source: &Source,
     ) -> Result<Written, StoreError> {
         if let Some(there) = there
-            && there.is(variant, source)
+            && there.is(variant, etag)
         {
             return Ok(Written::Done(there.etag.clone()));
         }

@@ -2,15 +2,16 @@
 
 use super::S3Store;
 use super::refusal::{Refusal, refusal, unavailable};
-use crate::stores::dynamo::{Source, current, superseded};
+use crate::stores::dynamo::{Source, last_seen, superseded};
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use bytes::{Bytes, BytesMut};
 use minilab_model::{ObjectRef, SourceVersion};
-use minilab_pipeline::{SourceInfo, SourceState, StoreError};
+use minilab_pipeline::{SourceInfo, StoreError};
 use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Most bytes that are read only to know their hash: some ten seconds in Lambda. Beyond that, the record has none.
@@ -22,19 +23,37 @@ const UNSTATED: &str = "binary/octet-stream";
 
 impl S3Store {
     pub(super) async fn source_info(&self, version: &SourceVersion) -> Result<SourceInfo, StoreError> {
-        let source = current(self.table(), version, SourceState::Present).await?;
+        let source = last_seen(self.table(), version).await?;
         let head = self.head_version(version, &source).await?;
-        let present = source.present.ok_or_else(|| superseded(version))?;
-        let size_bytes = u64::try_from(head.content_length().unwrap_or(0)).unwrap_or(0);
-        let metadata = head.metadata.clone().unwrap_or_default().into_iter();
-        Ok(SourceInfo {
-            size_bytes,
-            etag: head.e_tag().map_or(present.etag, |etag| bare(etag).to_owned()),
+        let told = Told {
+            size_bytes: u64::try_from(head.content_length().unwrap_or(0)).unwrap_or(0),
             sha256: stored_sha256(&head).unwrap_or_default(),
-            content_type: head.content_type.filter(|stated| stated != UNSTATED),
-            user_metadata: metadata.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
-            created_at: present.created_at,
-        })
+            etag: head.e_tag,
+            content_type: head.content_type,
+            metadata: head.metadata,
+        };
+        info(version, source, told)
+    }
+
+    /// What is known of a version, and its first bytes, by one request. Its SHA-256 is not told: S3 has it for whole objects only.
+    pub(super) async fn open_version(&self, version: &SourceVersion, bytes: u64) -> Result<(SourceInfo, Bytes), StoreError> {
+        let source = last_seen(self.table(), version).await?;
+        let is_empty = source.present.as_ref().is_some_and(|present| present.size_bytes == 0);
+        let mut tries = 1;
+        while bytes > 0 && !is_empty {
+            // No range can be had of what is empty.
+            let Some(got) = self.get(version, &source, Some(0..bytes)).await? else { break };
+            let length = u64::try_from(got.content_length().unwrap_or(0)).unwrap_or(0);
+            let size_bytes = got.content_range().and_then(|range| range.rsplit('/').next()?.parse().ok()).unwrap_or(length);
+            let told =
+                Told { size_bytes, sha256: String::new(), etag: got.e_tag, content_type: got.content_type, metadata: got.metadata };
+            match collect(got.body, length.min(bytes), bytes).await {
+                Ok(first) => return Ok((info(version, source, told)?, first)),
+                Err(error) if tries == BODY_TRIES => return Err(unavailable(error)),
+                Err(_) => tries += 1,
+            }
+        }
+        Ok((self.source_info(version).await?, Bytes::new()))
     }
 
     /// What S3 says of a version.
@@ -64,7 +83,7 @@ impl S3Store {
     }
 
     pub(super) async fn read_range(&self, version: &SourceVersion, range: Range<u64>) -> Result<Bytes, StoreError> {
-        let source = current(self.table(), version, SourceState::Present).await?;
+        let source = last_seen(self.table(), version).await?;
         if range.is_empty() {
             return Ok(Bytes::new());
         }
@@ -82,7 +101,7 @@ impl S3Store {
     }
 
     pub(super) async fn hash_whole(&self, version: &SourceVersion) -> Result<String, StoreError> {
-        let source = current(self.table(), version, SourceState::Present).await?;
+        let source = last_seen(self.table(), version).await?;
         let head = self.head_version(version, &source).await?;
         if let Some(sha256) = stored_sha256(&head) {
             return Ok(sha256);
@@ -152,6 +171,28 @@ impl S3Store {
         check_etag(version, source, got.e_tag())?;
         Ok(Some(got))
     }
+}
+
+/// What S3 says of an object, of whichever request.
+struct Told {
+    size_bytes: u64,
+    sha256: String,
+    etag: Option<String>,
+    content_type: Option<String>,
+    metadata: Option<HashMap<String, String>>,
+}
+
+fn info(version: &SourceVersion, source: Source, told: Told) -> Result<SourceInfo, StoreError> {
+    let present = source.present.ok_or_else(|| superseded(version))?;
+    let metadata = told.metadata.unwrap_or_default().into_iter();
+    Ok(SourceInfo {
+        size_bytes: told.size_bytes,
+        etag: told.etag.map_or(present.etag, |etag| bare(&etag).to_owned()),
+        sha256: told.sha256,
+        content_type: told.content_type.filter(|stated| stated != UNSTATED),
+        user_metadata: metadata.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
+        created_at: present.created_at,
+    })
 }
 
 fn refused(

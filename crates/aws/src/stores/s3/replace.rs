@@ -10,9 +10,9 @@
 //! hold) looks again; after some rounds the job is left to be tried later.
 
 use super::S3Store;
-use super::object::{There, Written};
+use super::object::{There, Written, expected_etag};
 use super::refusal::unavailable;
-use crate::stores::dynamo::{Owner, Right, Source, current, now_ms, superseded};
+use crate::stores::dynamo::{Owner, Right, Source, current, last_seen, now_ms, superseded};
 use crate::stores::error::Tries;
 use futures::{StreamExt as _, TryStreamExt as _};
 use minilab_model::{ObjectRef, SourceVersion};
@@ -51,6 +51,8 @@ impl S3Store {
     pub(super) async fn replace(&self, work: Replacement<'_>, variants: Vec<NewVariant>) -> Result<(), StoreError> {
         let mut tries = Tries::default();
         while !self.attempt(work, &variants).await? {
+            // It is not as it was seen, or somebody else's destinations are not.
+            self.table().forget(&work.source.object);
             tries.wait(format!("the variants of {}", work.source.object)).await?;
         }
         Ok(())
@@ -58,7 +60,10 @@ impl S3Store {
 
     /// One round; `false` when somebody else was met.
     async fn attempt(&self, work: Replacement<'_>, variants: &[NewVariant]) -> Result<bool, StoreError> {
-        let mut source = current(self.table(), work.source, work.state).await?;
+        let mut source = match work.state {
+            SourceState::Present => last_seen(self.table(), work.source).await?,
+            SourceState::Gone => current(self.table(), work.source, work.state).await?,
+        };
         if work.state == SourceState::Gone && self.look(&work.source.object).await?.is_some() {
             // It was uploaded again; the event is on the way.
             return Err(superseded(work.source));
@@ -91,6 +96,12 @@ impl S3Store {
                 Some(source) => source,
                 None => return Ok(false),
             };
+        } else if work.state == SourceState::Present {
+            // No condition has been met that the source is still as it was seen.
+            source = current(self.table(), work.source, work.state).await?;
+            if source.note(work.rule) != noted {
+                return Ok(false);
+            }
         }
         let mut writes = Vec::with_capacity(wanted.len());
         for (variant, place) in wanted {
@@ -130,10 +141,12 @@ impl S3Store {
         source: &Source,
     ) -> Result<Outcome, StoreError> {
         let destination = &variant.destination;
-        let Some(owner) = self.table().claim(destination, place.owner.as_ref(), work.source, work.rule).await? else {
+        let etag = expected_etag(variant, source);
+        let claim = self.table().claim(destination, place.owner.as_ref(), work.source, work.rule, etag.clone());
+        let Some(owner) = claim.await? else {
             return Ok(Outcome::Met);
         };
-        match self.write(variant, place.there.as_ref(), work.source, source).await? {
+        match self.write(variant, etag.as_deref(), place.there.as_ref(), work.source, source).await? {
             Written::Changed => Ok(Outcome::Met),
             Written::Done(etag) => match self.table().written(destination, &owner, &etag).await? {
                 true => Ok(Outcome::Done),

@@ -26,7 +26,7 @@ pub fn bootstrap(architecture: Architecture) -> anyhow::Result<PathBuf> {
     if own == Some(architecture) && cfg!(target_os = "linux") {
         run(Command::new("cargo").arg("build").args(WHAT).arg("--ignore-rust-version").current_dir(&root))?;
         let program = target.join(PROFILE).join("bootstrap");
-        match minilab_aws::package::check(&std::fs::read(&program)?, architecture) {
+        match minilab_aws::package::fit(std::fs::read(&program)?, architecture) {
             // This system is newer than Lambda's: zig links against an older one.
             Err(PackageError::Glibc { version }) => {
                 eprintln!("it needs {version}, which Lambda does not have; building it with cargo-lambda")
