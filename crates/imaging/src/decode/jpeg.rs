@@ -117,33 +117,3 @@ fn check_end(source: &[u8], header: &Header) -> Result<(), ImageError> {
         Err(ImageError::corrupt_at(Format::Jpeg, "it ends before its end-of-image marker", source.len()))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bands::BandTarget;
-    use crate::orient::Rect;
-    use crate::picture::Size;
-    use crate::sink::Take;
-    use minilab_model::{DecodeLimits, Kernel};
-
-    #[test]
-    fn colours_are_coarse_only_where_all_outputs_are_much_smaller() {
-        let target = |side: u32| BandTarget {
-            part: Rect { x: 0.0, y: 0.0, width: 384.0, height: 384.0 },
-            to: Size { width: side, height: side },
-            kernel: Kernel::default(),
-            linear_light: false,
-            boxed: 8,
-        };
-        let check = |whole: bool, sides: &[u32], expected: bool| {
-            let limits = DecodeLimits::default();
-            let take = Take { whole, targets: sides.iter().map(|&side| target(side)).collect() };
-            assert_eq!(is_much_smaller(&DecodeOptions::new(&limits, &take)), expected, "{whole} {sides:?}");
-        };
-        check(false, &[128], true);
-        check(false, &[129], false);
-        check(false, &[129, 64], false);
-        check(true, &[64], false);
-    }
-}

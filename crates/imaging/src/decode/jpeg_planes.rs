@@ -83,3 +83,35 @@ fn task(target: &BandTarget, plane: PlaneSize, is_chroma: bool) -> Task {
     let shape = Shape { size: Size { width: plane.width, height: plane.height }, layout: Layout::Grey, boxed: plane.averaged };
     shape.task(part, to, target.kernel)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::orient::Rect;
+    use crate::sink::Take;
+    use minilab_model::{DecodeLimits, Kernel};
+
+    #[test]
+    fn colours_are_coarse_only_where_all_outputs_are_much_smaller() {
+        let part = Rect { x: 0.0, y: 0.0, width: 384.0, height: 384.0 };
+        let target = |side: u32, chroma: Chroma| BandTarget {
+            part,
+            to: Size { width: side, height: side },
+            kernel: Kernel::default(),
+            linear_light: false,
+            boxed: 8,
+            chroma,
+            chroma_part: part,
+        };
+        let check = |targets: &[(u32, Chroma)], expected: bool| {
+            let limits = DecodeLimits::default();
+            let targets = targets.iter().map(|&(side, chroma)| target(side, chroma)).collect();
+            let take = Take { whole: false, targets };
+            assert_eq!(half_chroma_suffices(&DecodeOptions::new(&limits, &take)), expected, "{:?}", take.targets);
+        };
+        check(&[(128, Chroma::Full)], true);
+        check(&[(129, Chroma::Full)], false);
+        check(&[(129, Chroma::Half)], true);
+        check(&[(129, Chroma::Full), (64, Chroma::Half)], false);
+    }
+}
