@@ -22,12 +22,13 @@ import signal
 import sys
 import threading
 import time
+import traceback
 
 from moto.dynamodb import models
 from moto.dynamodb.comparisons import get_filter_expression
 from moto.dynamodb.exceptions import ConditionalCheckFailed, TransactionCanceledException
-from moto.sqs import models as sqs
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.sqs import models as sqs
 from werkzeug.serving import run_simple
 
 # Whose turn it is.
@@ -52,12 +53,15 @@ class Persistent(MotoRequestHandler):
         length = -1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
         environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
         begun = []
-        answer = self.server.app(environ, lambda status, headers, _=None: begun.extend((status, headers)))
         try:
+            answer = self.server.app(environ, lambda status, headers, _=None: begun.extend((status, headers)))
             body = b"".join(answer)
-        finally:
             getattr(answer, "close", lambda: None)()
-        status, headers = begun
+            status, headers = begun
+        except Exception:
+            # What moto does not know, for one; its log has it, too.
+            status, headers, body = "500 Internal Server Error", [], traceback.format_exc().encode()
+            sys.stderr.write(body.decode())
         code, _, reason = status.partition(" ")
         self.send_response_only(int(code), reason)
         names = {name.lower() for name, _ in headers}

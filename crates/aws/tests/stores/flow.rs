@@ -35,9 +35,17 @@ async fn records_hold_the_hash_of_what_was_read_and_of_what_was_not() {
         let put = backend.s3.put_object().bucket(source.bucket.as_str()).key(key).body(bytes.clone().into());
         let etag = put.send().await.unwrap().e_tag.unwrap();
         let event = event(&source, EventKind::CreatedPut, &etag, bytes.len());
-        backend.table.observe(&event).await.unwrap();
         let job = minilab_pipeline::job::plan(&event, &rules).pop().unwrap();
-        let end = worker.run(&job, Lane::Large, None).await;
+        let work = async {
+            backend.table.observe(&event).await.unwrap();
+            worker.run(&job, Lane::Large, None).await
+        };
+        let (end, requests) = backend.wire.count(work).await;
+        if key == "b.bmp" {
+            // Its event; HEAD and GET twice of the source, which a function does in one; HEAD and owner of the destination; note,
+            // claim and PUT; its record, and the transaction.
+            assert_eq!(requests, 11, "{key}");
+        }
         let finished = match &end {
             Err(error @ JobError::Image { .. }) => worker.give_up(&job, error, None).await.unwrap(),
             other => *other.as_ref().unwrap(),

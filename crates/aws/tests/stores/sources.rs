@@ -2,7 +2,7 @@
 
 use super::*;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
-use minilab_pipeline::{ObjectStore as _, SourceState, StoreError};
+use minilab_pipeline::{Catalog as _, ObjectStore as _, SourceState, StoreError};
 use sha2::{Digest as _, Sha256};
 
 #[tokio::test]
@@ -119,4 +119,42 @@ async fn a_storage_class_and_too_many_tags_are_minded() {
     store.add_tags(&version, &tags(0..10)).await.unwrap();
     let refused = store.add_tags(&version, &tags(9..11)).await;
     assert!(matches!(refused, Err(StoreError::TooManyTags { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs a moto server"]
+async fn what_was_seen_before_another_function_wrote_is_not_believed() {
+    let backend = Backend::fresh(1).await;
+    let source = backend.photo("a.jpg");
+    let other = TableOptions { name: backend.table_name.clone(), ..TableOptions::new(backend.photos.clone()) };
+    let other = Table::new(backend.dynamo.clone(), other);
+    let set = |text: &str| vec![variant(&source, backend.print("v"), body(text))];
+    // The same content each time, so that S3 tells nothing.
+    for has_a_note in [false, true] {
+        let older = backend.upload(&source, b"the same").await;
+        if has_a_note {
+            backend.store.replace_variants(&older, SourceState::Present, "rule", set("older")).await.unwrap();
+        }
+        let newer = event(&source, EventKind::CreatedPut, &etag_of(&backend, &source).await, 8);
+        assert_eq!(other.observe(&newer).await.unwrap(), Observed::Current);
+        let late = backend.store.replace_variants(&older, SourceState::Present, "rule", set("late")).await;
+        assert!(matches!(late, Err(StoreError::Superseded { .. })), "{late:?}");
+        let expected = if has_a_note { vec!["v"] } else { Vec::new() };
+        assert_eq!(backend.prints().await, expected);
+        if has_a_note {
+            assert_eq!(backend.download(&backend.print("v")).await.unwrap().bytes, b"older");
+        }
+        // Seen again, and behind again, before it is recorded.
+        let again = backend.upload(&source, b"the same").await;
+        let newest = event(&source, EventKind::CreatedPut, &etag_of(&backend, &source).await, 8);
+        assert_eq!(other.observe(&newest).await.unwrap(), Observed::Current);
+        let recorded = backend.catalog.commit(processed(&again, "rule", Format::Jpeg, 8)).await.unwrap();
+        assert_eq!(recorded, minilab_pipeline::Commit::Superseded);
+        assert!(backend.catalog.image(&source).await.unwrap().is_none());
+    }
+}
+
+async fn etag_of(backend: &Backend, source: &ObjectRef) -> String {
+    let head = backend.s3.head_object().bucket(source.bucket.as_str()).key(source.key.as_str()).send().await.unwrap();
+    head.e_tag.unwrap()
 }

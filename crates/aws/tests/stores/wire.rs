@@ -51,6 +51,13 @@ impl Wire {
         self.delete_ms.store(delete_ms, Ordering::SeqCst);
     }
 
+    /// How many requests it takes to do this, while the wire is whole.
+    pub async fn count<T>(&self, work: impl Future<Output = T>) -> (T, i64) {
+        self.left.store(i64::MAX, Ordering::SeqCst);
+        let done = work.await;
+        (done, i64::MAX - self.left.load(Ordering::SeqCst))
+    }
+
     /// Whole again. Whether it had broken.
     pub fn mend(&self) -> bool {
         self.left.swap(i64::MAX, Ordering::SeqCst) < 0

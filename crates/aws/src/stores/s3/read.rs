@@ -39,10 +39,15 @@ impl S3Store {
     pub(super) async fn open_version(&self, version: &SourceVersion, bytes: u64) -> Result<(SourceInfo, Bytes), StoreError> {
         let source = last_seen(self.table(), version).await?;
         let is_empty = source.present.as_ref().is_some_and(|present| present.size_bytes == 0);
+        // No range can be had of what is empty.
+        if bytes == 0 || is_empty {
+            return Ok((self.source_info(version).await?, Bytes::new()));
+        }
         let mut tries = 1;
-        while bytes > 0 && !is_empty {
-            // No range can be had of what is empty.
-            let Some(got) = self.get(version, &source, Some(0..bytes)).await? else { break };
+        loop {
+            let Some(got) = self.get(version, &source, Some(0..bytes)).await? else {
+                return Ok((self.source_info(version).await?, Bytes::new()));
+            };
             let length = u64::try_from(got.content_length().unwrap_or(0)).unwrap_or(0);
             let size_bytes = got.content_range().and_then(|range| range.rsplit('/').next()?.parse().ok()).unwrap_or(length);
             let told =
@@ -53,7 +58,6 @@ impl S3Store {
                 Err(_) => tries += 1,
             }
         }
-        Ok((self.source_info(version).await?, Bytes::new()))
     }
 
     /// What S3 says of a version.
