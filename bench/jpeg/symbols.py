@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a baseline JPEG is made of: AC symbols and bits a block, and how many a look-up on twelve bits passes over.
+"""What a baseline JPEG is made of: AC symbols and bits a block, and how many a look-up on thirteen bits passes over.
 
     python bench/jpeg/symbols.py [--blocks N] FILE…
 
@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-LOOK = 12
+LOOK = 13
 
 
 def codes(counts, symbols):
@@ -27,13 +27,13 @@ def codes(counts, symbols):
 
 
 def joined(table):
-    """For each value of the next 12 bits: (bits, coefficients, symbols, whether the block ends)."""
+    """For each value of the next 13 bits: (bits, coefficients, symbols, whether the block ends)."""
     entries = []
     for window in range(1 << LOOK):
         bits = advance = symbols = 0
         end = False
         while bits < LOOK and not end:
-            length, symbol = table[(window << bits & 0xFFF) << 4]
+            length, symbol = table[(window << bits & (1 << LOOK) - 1) << 16 - LOOK]
             run, size = symbol >> 4, symbol & 15
             end = length > 0 and size == 0 and run != 15
             if length == 0 or bits + length > LOOK or (not end and advance + run + 1 > 63):

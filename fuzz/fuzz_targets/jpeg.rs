@@ -13,7 +13,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         return Corpus::Reject;
     }
     for tolerant in [false, true] {
-        let options = DecodeOptions { tolerant, max_buffer_bytes: 64 << 20, fast_chroma: data.len() % 2 == 0, color_model: None };
+        let options = DecodeOptions { tolerant, max_buffer_bytes: 64 << 20, half_chroma: data.len() % 2 == 0, color_model: None };
         let decoder = Decoder::new(data).map(|decoder| decoder.with_options(options));
         let Ok(decoder) = decoder else { return Corpus::Reject };
         for scale in [Scale::Eighth, Scale::Quarter, Scale::Half, Scale::Full] {

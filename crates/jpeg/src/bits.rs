@@ -142,31 +142,29 @@ impl<'a> Window<'a> {
         }
     }
 
-    /// Copies bytes up to the next 0xFF, sixteen at a time.
+    /// Copies bytes up to the next 0xFF, 32 at a time. The buffer has room for as many behind its capacity.
     fn copy_run(&mut self) {
         let source = &self.source[self.source_position..];
-        let mut copied = 0;
-        while self.end < CAPACITY {
-            let Some(chunk) = source[copied..].first_chunk::<16>() else {
-                let Some(&byte) = source.get(copied) else {
+        let (mut end, mut copied) = (self.end, 0);
+        while end < CAPACITY {
+            let Some(chunk) = source[copied..].first_chunk::<32>() else {
+                let Some(&byte) = source.get(copied).filter(|&&byte| byte != 0xFF) else {
                     break;
                 };
-                if byte == 0xFF {
-                    break;
-                }
-                self.buffer[self.end] = byte;
-                self.end += 1;
+                self.buffer[end] = byte;
+                end += 1;
                 copied += 1;
                 continue;
             };
-            self.buffer[self.end..self.end + 16].copy_from_slice(chunk);
+            self.buffer[end..end + 32].copy_from_slice(chunk);
             let plain = first_ff(chunk);
-            self.end += plain;
+            end += plain;
             copied += plain;
-            if plain < 16 {
+            if plain < 32 {
                 break;
             }
         }
+        self.end = end;
         self.source_position += copied;
     }
 
@@ -217,10 +215,10 @@ impl<'a> Window<'a> {
 
 /// Offset of the first 0xFF at or after `position`.
 pub(crate) fn find_ff(data: &[u8], mut position: usize) -> Option<usize> {
-    while let Some(chunk) = data.get(position..)?.first_chunk::<16>() {
+    while let Some(chunk) = data.get(position..)?.first_chunk::<32>() {
         let plain = first_ff(chunk);
         position += plain;
-        if plain < 16 {
+        if plain < 32 {
             return Some(position);
         }
     }
@@ -228,38 +226,44 @@ pub(crate) fn find_ff(data: &[u8], mut position: usize) -> Option<usize> {
     Some(position + rest.iter().position(|&byte| byte == 0xFF)?)
 }
 
-/// How many bytes stand before the first 0xFF; 16 if there is none.
+/// How many bytes stand before the first 0xFF; 32 if there is none.
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 #[inline(always)]
-fn first_ff(chunk: &[u8; 16]) -> usize {
-    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
-    let word = i128::from_le_bytes(*chunk);
-    // SAFETY: these need SSE2, which every x86-64 processor has; they touch no memory.
-    let mask = unsafe {
-        let bytes = _mm_set_epi64x((word >> 64) as i64, word as i64);
-        _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(-1)))
-    };
-    (mask as u32 | 1 << 16).trailing_zeros() as usize
+fn first_ff(chunk: &[u8; 32]) -> usize {
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8};
+    // SAFETY: these need SSE2, which every x86-64 processor has; twice sixteen bytes are read of an array of 32.
+    let [low, high] = [0, 16].map(|offset| unsafe {
+        let bytes = _mm_loadu_si128(chunk.as_ptr().add(offset).cast());
+        _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(-1))) as u32
+    });
+    (low | high << 16).trailing_zeros() as usize
 }
 
-/// How many bytes stand before the first 0xFF; 16 if there is none.
+/// How many bytes stand before the first 0xFF; 32 if there is none.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-fn first_ff(chunk: &[u8; 16]) -> usize {
+fn first_ff(chunk: &[u8; 32]) -> usize {
     first_ff_portable(chunk)
 }
 
 /// [`first_ff`] in ordinary arithmetic, for processors without SSE2.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline(always)]
-fn first_ff_portable(chunk: &[u8; 16]) -> usize {
+fn first_ff_portable(chunk: &[u8; 32]) -> usize {
     const LOW: u128 = u128::from_ne_bytes([1; 16]);
     const HIGH: u128 = LOW << 7;
-    // The classic test for a zero byte; false hits lie above the first true one only.
-    let inverted = !u128::from_le_bytes(*chunk);
-    let zeros = inverted.wrapping_sub(LOW) & !inverted & HIGH;
-    zeros.trailing_zeros() as usize / 8
+    let first = |half: [u8; 16]| {
+        // The classic test for a zero byte; false hits lie above the first true one only.
+        let inverted = !u128::from_le_bytes(half);
+        let zeros = inverted.wrapping_sub(LOW) & !inverted & HIGH;
+        zeros.trailing_zeros() as usize / 8
+    };
+    let (halves, _) = chunk.as_chunks::<16>();
+    match first(halves[0]) {
+        16 => 16 + first(halves[1]),
+        place => place,
+    }
 }
 
 #[cfg(test)]
@@ -268,7 +272,7 @@ mod tests {
 
     #[test]
     fn ff_is_found_at_every_place() {
-        for length in 0..50 {
+        for length in 0..80 {
             for place in 0..length {
                 let mut data = vec![0xFE; length];
                 data[place] = 0xFF;
@@ -282,10 +286,11 @@ mod tests {
     #[test]
     fn both_searches_agree() {
         for background in [0x00, 0x01, 0x7F, 0x80, 0xFE] {
-            assert_eq!(first_ff_portable(&[background; 16]), 16);
-            for first in 0..16 {
-                for second in first..16 {
-                    let mut chunk = [background; 16];
+            assert_eq!(first_ff_portable(&[background; 32]), 32);
+            assert_eq!(first_ff(&[background; 32]), 32);
+            for first in 0..32 {
+                for second in first..32 {
+                    let mut chunk = [background; 32];
                     (chunk[first], chunk[second]) = (0xFF, 0xFF);
                     assert_eq!(first_ff(&chunk), first);
                     assert_eq!(first_ff_portable(&chunk), first);

@@ -1,10 +1,10 @@
 //! One block of coefficients from the bit reader: the loops where the time goes.
 //!
 //! Both loops read up to two table entries for each refill. A refill gives 56 bits and an entry
-//! takes at most 27 (12 looked at, 15 more of the last value), a DC difference at most 25.
+//! takes at most 28 (13 looked at, 15 more of the last value), a DC difference at most 25.
 
 use crate::bits::{BitReader, Buffer};
-use crate::huffman::{AC_BITS, AcSymbol, Canonical, DC_BITS, DcTable, END_OF_BLOCK, SkipTable, UNDECIDED, ValueTable};
+use crate::huffman::{AC_BITS, AcSymbol, Canonical, DC_BITS, DcTable, END_OF_BLOCK, SKIP_BITS, SkipTable, UNDECIDED, ValueTable};
 use crate::idct::Block;
 
 /// What is wrong with a block.
@@ -72,7 +72,7 @@ pub(crate) fn skip_ac(reader: &mut BitReader, buffer: &Buffer, table: &SkipTable
     let mut next = 1u32;
     macro_rules! step {
         () => {
-            let entry = u32::from(table.lookup[(reader.bits >> (64 - AC_BITS)) as usize]);
+            let entry = u32::from(table.lookup[(reader.bits >> (64 - SKIP_BITS)) as usize]);
             let after = next + (entry >> 6);
             if after < 64 {
                 reader.consume(entry);

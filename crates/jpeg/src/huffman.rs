@@ -6,6 +6,9 @@
 
 /// Bits looked at by the AC tables.
 pub(crate) const AC_BITS: u32 = 12;
+/// Bits looked at by the tables that pass over AC symbols. With 12, files of high quality take an eighth longer; two tables of 13 bits fill the
+/// first-level cache of most processors.
+pub(crate) const SKIP_BITS: u32 = 13;
 /// Bits looked at by the DC table.
 pub(crate) const DC_BITS: u32 = 10;
 /// Bits looked at by the tables of progressive scans.
@@ -206,22 +209,22 @@ pub(crate) fn extend(extra: u32, size: u32) -> i32 {
 /// The extra bits of the last symbol may lie beyond the look-up, since nobody reads them.
 pub(crate) struct SkipTable {
     /// Bits consumed (6), advance (8).
-    pub lookup: Box<[u16; 1 << AC_BITS]>,
+    pub lookup: Box<[u16; 1 << SKIP_BITS]>,
     pub canonical: Canonical,
 }
 
 impl SkipTable {
     pub fn new(spec: &HuffmanSpec) -> Self {
         // Code length (5), extra bits (4), advance (8); 0 where no code ends within the look-up.
-        let mut single = vec![0u32; 1 << AC_BITS];
+        let mut single = vec![0u32; 1 << SKIP_BITS];
         spec.each_code(|code, length, symbol| {
-            if length <= AC_BITS {
+            if length <= SKIP_BITS {
                 let ac = AcSymbol::from(symbol);
                 let entry = length | ac.size << 8 | ac.advance << 16;
-                spread(&mut single, AC_BITS, code, length, entry);
+                spread(&mut single, SKIP_BITS, code, length, entry);
             }
         });
-        let mut lookup = Box::new([0u16; 1 << AC_BITS]);
+        let mut lookup = Box::new([0u16; 1 << SKIP_BITS]);
         for (window, entry) in (0u32..).zip(lookup.iter_mut()) {
             *entry = chain(&single, window);
         }
@@ -233,11 +236,11 @@ impl SkipTable {
 fn chain(single: &[u32], window: u32) -> u16 {
     let mut bits = 0u32;
     let mut advance = 0u32;
-    while bits < AC_BITS {
-        let rest = (window << bits) & ((1 << AC_BITS) - 1);
+    while bits < SKIP_BITS {
+        let rest = (window << bits) & ((1 << SKIP_BITS) - 1);
         let symbol = single[rest as usize];
         let length = symbol & 31;
-        if length == 0 || bits + length > AC_BITS {
+        if length == 0 || bits + length > SKIP_BITS {
             break;
         }
         let step = symbol >> 16;
@@ -318,7 +321,7 @@ mod tests {
     fn skip_table_joins_symbols() {
         let table = SkipTable::new(&spec());
         let entry = |window: usize| {
-            let entry = u32::from(table.lookup[window]);
+            let entry = u32::from(table.lookup[window << (SKIP_BITS - 12)]);
             (entry & 63, entry >> 6)
         };
         // (0,1)+x, (1,2)+xx, end of block: 3 + 5 + 2 bits, three coefficients, end.
