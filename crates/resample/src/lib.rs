@@ -144,7 +144,9 @@ impl Resampler {
 fn plane(from: &[u8], to: &mut [u8], task: &Task) -> Result<(), String> {
     let (width, height) = (task.from.0 as usize, task.from.1 as usize);
     let (x, y, across, down) = task.part;
-    let inside = x >= 0.0 && y >= 0.0 && x + across <= f64::from(task.from.0) && y + down <= f64::from(task.from.1);
+    // Sums of fractions can be a little off.
+    let ends = |start: f64, length: f64, side: u32| start >= 0.0 && start + length <= f64::from(side) + 1e-6;
+    let inside = ends(x, across, task.from.0) && ends(y, down, task.from.1);
     if width == 0 || from.len() != width * height || to.len() as u64 != u64::from(task.to.0) * u64::from(task.to.1) || !inside {
         return Err(format!("a plane of {} samples does not fit {task:?}", from.len()));
     }
