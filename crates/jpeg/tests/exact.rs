@@ -1,6 +1,6 @@
 //! Pixels beside those of libjpeg-turbo's `djpeg`, which must be the same.
 //!
-//! `tests/djpeg.txt` holds what `djpeg -scale N/8` (2.1.5) gave for each form: a line a form, a CRC-32 a scale. To make it
+//! `tests/djpeg.txt` holds what `djpeg -scale N/8` (2.1.5) gave for each form: a line a form, the CRC-32 of the file and one of its pixels at each scale. To make it
 //! anew, with djpeg installed: `MINILAB_UPDATE_DJPEG=1 cargo test -p minilab-jpeg --test exact`. `bench/jpeg/differential.py`
 //! compares many more files.
 
@@ -46,14 +46,19 @@ fn forms() -> Vec<Form> {
 fn pixels_are_those_of_libjpeg() {
     let forms = forms();
     if std::env::var_os("MINILAB_UPDATE_DJPEG").is_some() {
-        let lines = forms.iter().map(|form| by_djpeg(&form.encode()).join(" ") + "\n");
+        let line = |file: &[u8]| format!("{:08x} {}\n", crc32fast::hash(file), by_djpeg(file).join(" "));
+        let lines = forms.iter().map(|form| line(&form.encode()));
         std::fs::write(TABLE, lines.collect::<String>()).unwrap();
     }
     let table = std::fs::read_to_string(TABLE).unwrap();
     assert_eq!(table.lines().count(), forms.len(), "the table belongs to other forms");
     for (form, line) in forms.iter().zip(table.lines()) {
         let file = form.encode();
-        for (scale, expected) in SCALES.into_iter().zip(line.split(' ')) {
+        let mut crcs = line.split(' ');
+        // The encoder of these files writes others on other processors, of some forms.
+        let is_the_same = crcs.next() == Some(&format!("{:08x}", crc32fast::hash(&file)));
+        assert!(is_the_same || cfg!(not(target_arch = "x86_64")), "{form:?}: djpeg has decoded another file");
+        for (scale, expected) in SCALES.into_iter().zip(crcs).filter(|_| is_the_same) {
             let image = Decoder::new(&file).unwrap().decode_to_image(scale).unwrap();
             assert!(image.complete);
             assert_eq!(format!("{:08x}", crc32fast::hash(&image.pixels)), expected, "{form:?} at {scale:?}");
