@@ -118,8 +118,8 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// [`Error::NotJpeg`], [`Error::Truncated`] and [`Error::Corrupt`] as they say;
-    /// [`Error::Unsupported`] for lossless, hierarchical and arithmetic coding, for a height that
-    /// follows the first scan, and for two or more than four components.
+    /// [`Error::Unsupported`] for lossless, hierarchical and arithmetic coding, and for two or more than
+    /// four components.
     pub fn new(data: &'a [u8]) -> Result<Self, Error> {
         Ok(Self { data, headers: Headers::parse(data)?, options: DecodeOptions::default() })
     }

@@ -1,4 +1,5 @@
-//! Resampling of pixels: [`fast_image_resize`] for the layouts and depths that the engine has, behind two functions.
+//! Resampling of pixels: a single plane of 8 bits by code of our own ([`PlaneStream`]), the other layouts and depths that the engine has
+//! by [`fast_image_resize`].
 //!
 //! A crate of its own because its kernels are generic: they are compiled where they are used, and take longer than all the
 //! rest of the engine. Here they are compiled once, and not again with every change of the engine.
