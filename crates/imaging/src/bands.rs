@@ -178,6 +178,10 @@ mod tests {
         Picture::eight(size, layout, (0..samples).map(|index| (index * 7919 % 253) as u8 ^ (index / 97) as u8).collect())
     }
 
+    fn plain(part: Rect, to: Size, kernel: Kernel) -> BandTarget {
+        BandTarget { part, to, kernel, linear_light: false, boxed: 1, chroma: Chroma::Full, chroma_part: part }
+    }
+
     fn in_bands(picture: &Picture, target: BandTarget, rows_at_once: usize) -> Picture {
         let Samples::Eight(samples) = &picture.samples else { unreachable!() };
         let mut bands = Bands::<u8>::new(picture.size, picture.layout, &[target]);
@@ -205,19 +209,7 @@ mod tests {
         // Not the box: where its edge falls between two rows, rounding decides which of them it takes.
         for kernel in [Kernel::Lanczos3, Kernel::Mitchell, Kernel::Linear] {
             for (part, width, height) in [(all, 20, 500), (all, 20, 7), (part, 15, 333), (all, 122, 3002)] {
-                check(
-                    &picture,
-                    BandTarget {
-                        part,
-                        to: Size { width, height },
-                        kernel,
-                        linear_light: false,
-                        boxed: 1,
-                        chroma: Chroma::Full,
-                        chroma_part: part,
-                    },
-                    16,
-                );
+                check(&picture, plain(part, Size { width, height }, kernel), 16);
             }
         }
     }
@@ -226,15 +218,7 @@ mod tests {
     fn a_part_of_the_same_size_is_copied() {
         let picture = noise(Size { width: 9, height: 700 }, Layout::Grey);
         let part = Rect { x: 2.0, y: 400.0, width: 5.0, height: 290.0 };
-        let target = BandTarget {
-            part,
-            to: Size { width: 5, height: 290 },
-            kernel: Kernel::Lanczos3,
-            linear_light: false,
-            boxed: 1,
-            chroma: Chroma::Full,
-            chroma_part: part,
-        };
+        let target = plain(part, Size { width: 5, height: 290 }, Kernel::Lanczos3);
         let copied = in_bands(&picture, target, 1);
         let (Samples::Eight(copied), Samples::Eight(all)) = (&copied.samples, &picture.samples) else { unreachable!() };
         assert_eq!(copied[..5], all[400 * 9 + 2..400 * 9 + 7]);
@@ -245,15 +229,7 @@ mod tests {
     fn few_rows_are_kept() {
         let size = Size { width: 10, height: 20_000 };
         let part = Rect { x: 0.0, y: 0.0, width: 10.0, height: 20_000.0 };
-        let target = BandTarget {
-            part,
-            to: Size { width: 5, height: 10_000 },
-            kernel: Kernel::Lanczos3,
-            linear_light: false,
-            boxed: 1,
-            chroma: Chroma::Full,
-            chroma_part: part,
-        };
+        let target = plain(part, Size { width: 5, height: 10_000 }, Kernel::Lanczos3);
         let mut bands = Bands::<u8>::new(size, Layout::Grey, &[target]);
         for _ in 0..20_000 {
             bands.push(&[9; 10]).unwrap();
@@ -268,7 +244,7 @@ mod tests {
             let picture = noise(Size { width: 3, height }, Layout::GreyAlpha);
             let top = y * f64::from(height);
             let part = Rect { x: 0.0, y: top, width: 3.0, height: (f64::from(height) - top) * share };
-            let target = BandTarget { part, to: Size { width: 2, height: to }, kernel: Kernel::Lanczos3, linear_light: false, boxed: 1, chroma: Chroma::Full, chroma_part: part };
+            let target = plain(part, Size { width: 2, height: to }, Kernel::Lanczos3);
             let banded = in_bands(&picture, target, at_once);
             prop_assert_eq!(banded.size, target.to);
             prop_assert_eq!(banded.to_eight_bits().len(), 2 * 2 * to as usize);
