@@ -16,6 +16,8 @@ pub(crate) struct PixelAssembler {
     width: usize,
     height: usize,
     model: ColorModel,
+    /// As in the plan.
+    plain: bool,
     components: Vec<Component>,
     /// Output rows that wait for the next strip: 0 or 1.
     lag: usize,
@@ -67,7 +69,7 @@ impl PixelAssembler {
             .collect();
         let lag = usize::from(components.iter().any(|component| component.down == Down::Mixed));
         let pixels = vec![0; Self::bytes(plan, model) as usize];
-        Self { width: plan.width, height: plan.height, model, components, lag, pixels }
+        Self { width: plan.width, height: plan.height, model, plain: plan.plain, components, lag, pixels }
     }
 
     /// What [`new`](Self::new) allocates for pixels: a strip and the row that has waited.
@@ -89,6 +91,7 @@ impl PixelAssembler {
             let row = |index: usize| self.components[index].output(&strip.planes[index], y, self.width);
             match self.model {
                 ColorModel::Grey => line.copy_from_slice(row(0)),
+                ColorModel::YCbCr if self.plain => color::ycbcr_to_rgb_portable(row(0), row(1), row(2), line),
                 ColorModel::YCbCr => color::ycbcr_to_rgb(row(0), row(1), row(2), line),
                 ColorModel::Rgb => color::interleave([row(0), row(1), row(2)], line),
                 ColorModel::Cmyk => color::interleave([row(0), row(1), row(2), row(3)], line),

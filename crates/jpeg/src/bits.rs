@@ -6,11 +6,13 @@
 //! decoders need no test for the end.
 
 /// Bytes of one MCU at the most: ten blocks of 64 symbols of 32 bits, rounded up.
-const MCU_BYTES: usize = 10 * 64 * 4;
+pub(crate) const MCU_BYTES: usize = 10 * 64 * 4;
 /// Bytes that the reader may touch beyond what it consumes.
-const LOOK_AHEAD: usize = 16;
+pub(crate) const LOOK_AHEAD: usize = 16;
+/// Bytes that stay in the window behind the reader, so that its next bit is there too.
+const BEHIND: usize = 8;
 /// Size of the window. A power of two, so that a mask keeps the reader in it.
-const WINDOW: usize = 1 << 15;
+const WINDOW: usize = 1 << 16;
 /// Room for real data; the rest holds zeros when the segment ends.
 const CAPACITY: usize = WINDOW - MCU_BYTES - 2 * LOOK_AHEAD;
 
@@ -24,8 +26,9 @@ pub(crate) type Buffer = [u8; WINDOW + 8];
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BitReader {
     pub bits: u64,
-    count: u32,
-    position: usize,
+    pub count: u32,
+    /// Next byte of the buffer to be loaded.
+    pub position: usize,
 }
 
 impl BitReader {
@@ -48,10 +51,16 @@ impl BitReader {
         self.count = self.count.wrapping_sub(entry);
     }
 
-    /// Bits read since the front of the buffer. Just after the window has slid, the next bit lies
-    /// before the front.
-    fn bits_read(&self) -> i64 {
-        self.position as i64 * 8 - i64::from(self.count & 63)
+    /// A reader whose next bit is `bit` of the buffer.
+    pub fn at(buffer: &Buffer, bit: usize) -> Self {
+        let (position, within) = (bit / 8, bit % 8);
+        let byte = u64::from(buffer[position & (WINDOW - 1)]);
+        Self { bits: byte << (56 + within), count: 8 - within as u32, position: position + 1 }
+    }
+
+    /// Bits read since the front of the buffer.
+    pub fn bits_read(&self) -> usize {
+        (self.position * 8).saturating_sub((self.count & 63) as usize)
     }
 }
 
@@ -73,20 +82,24 @@ pub(crate) struct Window<'a> {
 
 impl<'a> Window<'a> {
     pub fn new(source: &'a [u8], start: usize) -> Self {
-        Self {
-            source,
-            source_position: start,
-            segment_start: start,
-            buffer: Box::new([0; WINDOW + 8]),
-            end: 0,
-            dropped: 0,
-            complete: false,
-        }
+        Self { source, source_position: start, segment_start: start, buffer: empty_buffer(), end: 0, dropped: 0, complete: false }
     }
 
     #[inline(always)]
     pub fn buffer(&self) -> &Buffer {
         &self.buffer
+    }
+
+    /// Good bytes in the buffer, and whether they are all that is left of the segment.
+    pub fn end(&self) -> (usize, bool) {
+        (self.end, self.complete)
+    }
+
+    /// Fills up a buffer of which the reader has left a half or more.
+    pub fn top_up(&mut self, reader: &mut BitReader) {
+        if !self.complete && self.end < reader.position + WINDOW / 2 {
+            *reader = self.slide(*reader);
+        }
     }
 
     /// Sees to it that a whole MCU can be read.
@@ -100,20 +113,21 @@ impl<'a> Window<'a> {
     /// Has the reader gone past the end of the segment?
     #[inline(always)]
     pub fn overrun(&self, reader: &BitReader) -> bool {
-        reader.position > self.end && reader.bits_read() > self.end as i64 * 8
+        reader.position > self.end && reader.bits_read() > self.end * 8
     }
 
     /// Would a code of 16 bits reach past the end of the segment?
     pub fn at_end(&self, reader: &BitReader) -> bool {
-        self.complete && reader.bits_read() + 16 > self.end as i64 * 8
+        self.complete && reader.bits_read() + 16 > self.end * 8
     }
 
     #[inline(never)]
     fn slide(&mut self, mut reader: BitReader) -> BitReader {
-        self.buffer.copy_within(reader.position..self.end, 0);
-        self.dropped += reader.position;
-        self.end -= reader.position;
-        reader.position = 0;
+        let left = reader.position.saturating_sub(BEHIND);
+        self.buffer.copy_within(left..self.end, 0);
+        self.dropped += left;
+        self.end -= left;
+        reader.position -= left;
         self.fill();
         reader
     }
@@ -201,8 +215,8 @@ impl<'a> Window<'a> {
     ///
     /// Counts through the segment again, so it is for error messages only.
     pub fn source_offset(&self, reader: &BitReader) -> usize {
-        let in_buffer = reader.bits_read().min(self.end as i64 * 8);
-        let mut wanted = (self.dropped as i64 * 8 + in_buffer).max(0) / 8;
+        let in_buffer = reader.bits_read() / 8;
+        let mut wanted = self.dropped + in_buffer.min(self.end);
         let mut position = self.segment_start;
         while wanted > 0 && position < self.source_position {
             let stuffed = self.source[position..].starts_with(&[0xFF, 0x00]);
@@ -210,6 +224,14 @@ impl<'a> Window<'a> {
             wanted -= 1;
         }
         position
+    }
+}
+
+/// Made on the heap: it would be large for a stack.
+fn empty_buffer() -> Box<Buffer> {
+    match vec![0; WINDOW + 8].into_boxed_slice().try_into() {
+        Ok(buffer) => buffer,
+        Err(_) => unreachable!("it has just this size"),
     }
 }
 

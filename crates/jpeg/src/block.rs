@@ -1,10 +1,12 @@
 //! One block of coefficients from the bit reader: the loops where the time goes.
 //!
 //! Both loops read up to two table entries for each refill. A refill gives 56 bits and an entry
-//! takes at most 28 (13 looked at, 15 more of the last value), a DC difference at most 25.
+//! takes at most 27 (12 looked at, 15 more of the last value), a DC difference at most 25.
 
 use crate::bits::{BitReader, Buffer};
-use crate::huffman::{AC_BITS, AcSymbol, Canonical, DC_BITS, DcTable, END_OF_BLOCK, SKIP_BITS, SkipTable, UNDECIDED, ValueTable};
+use crate::huffman::{
+    AC_BITS, ASTRAY, AcSymbol, Canonical, DC_BITS, DcTable, END_OF_BLOCK, PASSED, SKIP_BITS, SkipTable, UNDECIDED, ValueTable,
+};
 use crate::idct::Block;
 
 /// What is wrong with a block.
@@ -66,28 +68,37 @@ fn extend(bits: u64, skip: u32, size: u32) -> i32 {
     magnitude + (negative & (1 - (1 << size)))
 }
 
-/// Passes over the AC coefficients of a block. Follows [`read_dc`] without a refill.
+/// The DC difference at the front of `bits`, whose code is known to be sound.
 #[inline(always)]
-pub(crate) fn skip_ac(reader: &mut BitReader, buffer: &Buffer, table: &SkipTable) -> Result<(), Fault> {
-    let mut next = 1u32;
+pub(crate) fn dc_difference(bits: u64, table: &DcTable) -> i32 {
+    let entry = u32::from(table.lookup[(bits >> (64 - DC_BITS)) as usize]);
+    let size = entry >> 6;
+    if entry == 0 {
+        let (size, length) = table.canonical.decode((bits >> 48) as u32).unwrap_or_default();
+        return extend(bits, length, u32::from(size));
+    }
+    extend(bits, (entry & 63) - size, size)
+}
+
+/// Passes over the AC coefficients of a block from `next` on, which is [`FIRST`] for the first of them. Follows [`read_dc`] without a refill.
+#[inline(always)]
+pub(crate) fn skip_ac(reader: &mut BitReader, buffer: &Buffer, table: &SkipTable, mut next: u32) -> Result<(), Fault> {
     macro_rules! step {
         () => {
             let entry = u32::from(table.lookup[(reader.bits >> (64 - SKIP_BITS)) as usize]);
             let after = next + (entry >> 6);
-            if after < 64 {
+            if after < PASSED {
                 reader.consume(entry);
                 next = after;
-            } else if after.wrapping_sub(END_OF_BLOCK) < 64 {
+            } else if after & ASTRAY == 0 {
                 reader.consume(entry);
                 return Ok(());
             } else {
-                // The entry says nothing, or its symbols reach the end of the block before the
-                // last of them: what follows belongs to the next block.
-                let (moved, progress) = skip_one(*reader, buffer, &table.canonical, next)?;
+                let (moved, after) = skip_one(*reader, buffer, table, next)?;
                 *reader = moved;
-                match progress {
-                    Progress::At(coefficient) => next = coefficient,
-                    Progress::Done => return Ok(()),
+                next = after;
+                if next >= PASSED {
+                    return Ok(());
                 }
             }
         };
@@ -100,21 +111,19 @@ pub(crate) fn skip_ac(reader: &mut BitReader, buffer: &Buffer, table: &SkipTable
     }
 }
 
-/// Passes over one AC symbol, and refills.
+/// Passes over one AC symbol, and refills. Gives what comes after `next`: [`PASSED`] or more where the block is complete.
 #[cold]
 #[inline(never)]
-fn skip_one(mut reader: BitReader, buffer: &Buffer, canonical: &Canonical, next: u32) -> Result<(BitReader, Progress), Fault> {
+fn skip_one(mut reader: BitReader, buffer: &Buffer, table: &SkipTable, next: u32) -> Result<(BitReader, u32), Fault> {
     reader.refill(buffer);
-    let (symbol, length) = canonical.decode((reader.bits >> 48) as u32).ok_or(Fault::BadCode)?;
-    let symbol = AcSymbol::from(symbol);
-    reader.consume(length + symbol.size);
+    let entry = table.symbol((reader.bits >> 48) as u32);
+    let after = next + (entry >> 6);
+    if after & ASTRAY != 0 {
+        return Err(if entry & 63 == 0 { Fault::BadCode } else { Fault::LongRun });
+    }
+    reader.consume(entry);
     reader.refill(buffer);
-    let progress = match next + symbol.advance {
-        after @ ..64 => Progress::At(after),
-        64 | END_OF_BLOCK.. => Progress::Done,
-        _ => return Err(Fault::LongRun),
-    };
-    Ok((reader, progress))
+    Ok((reader, after))
 }
 
 /// Reads the AC coefficients of a block. Follows [`read_dc`] without a refill. Tells whether there were any.

@@ -60,6 +60,8 @@ pub struct DecodeOptions {
     /// chroma less than luma so that it has as many. At 1/8 it comes from its DC coefficients alone. Meant for images that are
     /// shrunk further, or written with subsampled chroma. Default: false, as libjpeg does.
     pub half_chroma: bool,
+    /// Without the vector code and without reading ahead: slower, and the same samples. For comparisons. Default: false.
+    pub plain: bool,
     /// How the components are to be read, for files within others that know better; `None`: as the file says.
     /// Default: `None`.
     pub color_model: Option<ColorModel>,
@@ -67,7 +69,7 @@ pub struct DecodeOptions {
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { tolerant: false, max_buffer_bytes: 512 << 20, half_chroma: false, color_model: None }
+        Self { tolerant: false, max_buffer_bytes: 512 << 20, half_chroma: false, plain: false, color_model: None }
     }
 }
 
@@ -241,7 +243,8 @@ impl<'a> Decoder<'a> {
     }
 
     fn plan(&self, scale: Scale) -> Plan {
-        Plan::new(&self.headers, scale, self.options.half_chroma && self.color_model() == ColorModel::YCbCr)
+        let half_chroma = self.options.half_chroma && self.color_model() == ColorModel::YCbCr;
+        Plan::new(&self.headers, scale, half_chroma, self.options.plain)
     }
 
     fn color_model(&self) -> ColorModel {

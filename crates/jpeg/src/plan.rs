@@ -33,11 +33,14 @@ pub(crate) struct Plan {
     pub mcus_across: usize,
     pub mcus_down: usize,
     pub components: Vec<ComponentPlan>,
+    /// As in [`DecodeOptions`](crate::DecodeOptions::plain).
+    pub plain: bool,
 }
 
 impl Plan {
-    /// `half_chroma` as in [`DecodeOptions`](crate::DecodeOptions::half_chroma), for components of which all but the first are chroma.
-    pub fn new(headers: &Headers, scale: Scale, half_chroma: bool) -> Self {
+    /// `half_chroma` as in [`DecodeOptions`](crate::DecodeOptions::half_chroma), for components of which all but the first are chroma;
+    /// `plain` as there.
+    pub fn new(headers: &Headers, scale: Scale, half_chroma: bool, plain: bool) -> Self {
         let numerator = scale.eighths() as usize;
         let (width, height) = (headers.info.width as usize, headers.info.height as usize);
         let sampling: Vec<Sampling> = match &headers.info.sampling[..] {
@@ -81,6 +84,7 @@ impl Plan {
             mcus_across,
             mcus_down,
             components,
+            plain,
         }
     }
 

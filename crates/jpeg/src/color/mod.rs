@@ -26,7 +26,8 @@ pub fn ycbcr_to_rgb(luma: &[u8], blue: &[u8], red: &[u8], rgb: &mut [u8]) {
     ycbcr_to_rgb_portable(luma, blue, red, rgb);
 }
 
-fn ycbcr_to_rgb_portable(luma: &[u8], blue: &[u8], red: &[u8], rgb: &mut [u8]) {
+/// [`ycbcr_to_rgb`] in ordinary arithmetic.
+pub(crate) fn ycbcr_to_rgb_portable(luma: &[u8], blue: &[u8], red: &[u8], rgb: &mut [u8]) {
     let samples = luma.iter().zip(blue).zip(red);
     for (pixel, ((&y, &cb), &cr)) in rgb.chunks_exact_mut(3).zip(samples) {
         let y = i32::from(y);

@@ -85,15 +85,16 @@ pub(crate) struct Inverse {
 }
 
 impl Inverse {
-    /// For blocks of `side` samples across and down: 1, 2, 4 or 8.
-    pub fn new(side: usize) -> Self {
+    /// For blocks of `side` samples across and down: 1, 2, 4 or 8. `plain`: in ordinary arithmetic.
+    pub fn new(side: usize, plain: bool) -> Self {
         let (portable, fill): (Transform, Fill) = match side {
             8 => (portable::inverse_8, fill::<8>),
             4 => (portable::inverse_4, fill::<4>),
             2 => (portable::inverse_2, fill::<2>),
             _ => (inverse_1, fill::<1>),
         };
-        Self { transform: vectorised(side).unwrap_or(portable), fill }
+        let vectorised = if plain { None } else { vectorised(side) };
+        Self { transform: vectorised.unwrap_or(portable), fill }
     }
 
     /// Transforms a block into samples at the front of rows that are a stride apart, and clears it.
@@ -195,7 +196,7 @@ mod tests {
         let mut random = Random(7);
         let quant = quant();
         for side in [1, 2, 4, 8] {
-            let inverse = Inverse::new(side);
+            let inverse = Inverse::new(side, false);
             for _ in 0..50 {
                 let mut block = Block::new();
                 let mut coefficients = [0.0; 64];
@@ -230,7 +231,7 @@ mod tests {
                 let mut block = Block::new();
                 block.set(0, dc);
                 let mut samples = [0u8; 64];
-                Inverse::new(side).transform(&mut block, &quant, &mut samples[..side * side], side);
+                Inverse::new(side, false).transform(&mut block, &quant, &mut samples[..side * side], side);
                 assert_eq!(samples[..side * side], [flat_sample(dc, 5); 64][..side * side], "dc {dc} at {side}");
             }
         }

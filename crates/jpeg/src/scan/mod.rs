@@ -1,5 +1,6 @@
 //! One scan: its MCUs in order, its restart intervals, and what to do when the data is bad.
 
+mod pair;
 pub(crate) mod progressive;
 pub(crate) mod sequential;
 
@@ -19,6 +20,12 @@ pub(crate) trait BlockCoder {
     /// blocks down in the present row of MCUs.
     fn read(&mut self, reader: &mut BitReader, buffer: &Buffer, slot: usize, x: usize, y: usize) -> Result<(), Fault>;
 
+    /// Reads all blocks of several MCUs, from `column` on, if it can.
+    fn read_many(&mut self, reader: &mut BitReader, window: &mut Window<'_>, column: usize, most: Most) -> Many {
+        let _ = (reader, window, column, most);
+        Many::Wait(usize::MAX)
+    }
+
     /// Puts something harmless where a block could not be read.
     fn conceal(&mut self, slot: usize, x: usize, y: usize);
 
@@ -27,6 +34,24 @@ pub(crate) trait BlockCoder {
 
     /// Told after each row of MCUs; breaking ends the scan.
     fn end_row(&mut self, mcu_row: usize) -> ControlFlow<()>;
+}
+
+/// How many MCUs may be read at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    /// That belong to the present row.
+    pub in_row: usize,
+    /// That follow up to the next restart marker. The reader may go on over as many.
+    pub in_segment: usize,
+}
+
+/// What came of an attempt to read several MCUs at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Many {
+    /// So many have been read: one or more.
+    Read(usize),
+    /// None. So many are to be read block by block before the next attempt.
+    Wait(usize),
 }
 
 /// What to read and how.
@@ -62,20 +87,43 @@ pub(crate) fn walk<C: BlockCoder>(source: &ScanSource<'_>, plan: &ScanPlan, code
     let places = places(plan);
     let mut segments = Segments::new(source);
     let mut reader = BitReader::default();
+    // MCUs to be read one by one.
+    let mut wait = 0;
     for row in 0..plan.mcus_down {
-        for column in 0..plan.mcus_across {
+        let mut column = 0;
+        while column < plan.mcus_across {
             if segments.left == 0 {
                 segments.restart()?;
                 reader = BitReader::default();
                 coder.restart();
             }
+            if segments.readable && wait == 0 {
+                let in_row = plan.mcus_across - column;
+                let in_scan = in_row + (plan.mcus_down - 1 - row) * plan.mcus_across;
+                let most = Most { in_row: in_row.min(segments.left), in_segment: in_scan.min(segments.left) };
+                // A copy: the reader itself is to stay in registers.
+                let mut after = reader;
+                let step = coder.read_many(&mut after, &mut segments.window, column, most);
+                reader = after;
+                match step {
+                    Many::Read(mcus) => {
+                        column += mcus;
+                        segments.left -= mcus;
+                        continue;
+                    }
+                    Many::Wait(mcus) => wait = mcus,
+                }
+            }
+            wait = wait.saturating_sub(1);
+            let mcu = column;
+            column += 1;
             segments.left -= 1;
             if segments.readable {
                 let window = &mut segments.window;
                 window.prepare(&mut reader);
                 let mut result = Ok(());
                 for place in &places {
-                    let x = column * place.pitch + place.x;
+                    let x = mcu * place.pitch + place.x;
                     result = coder.read(&mut reader, window.buffer(), place.slot, x, place.y);
                     if result.is_err() {
                         break;
@@ -88,7 +136,7 @@ pub(crate) fn walk<C: BlockCoder>(source: &ScanSource<'_>, plan: &ScanPlan, code
                 segments.fail(fault, reader)?;
             }
             for place in &places {
-                coder.conceal(place.slot, column * place.pitch + place.x, place.y);
+                coder.conceal(place.slot, mcu * place.pitch + place.x, place.y);
             }
         }
         if coder.end_row(row).is_break() {

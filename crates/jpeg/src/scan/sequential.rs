@@ -4,13 +4,14 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use crate::Error;
-use crate::bits::{BitReader, Buffer};
+use crate::bits::{BitReader, Buffer, Window};
 use crate::block::{Fault, read_ac, read_dc, skip_ac};
-use crate::huffman::{DcTable, HuffmanSpec, SkipTable, ValueTable};
+use crate::huffman::{DcTable, FIRST, HuffmanSpec, SkipTable, ValueTable};
 use crate::idct::{Block, Inverse, Quant, flat_sample};
 use crate::markers::{FrameComponent, Scan, Tables};
 use crate::plan::{ComponentPlan, Plan, ScanPlan};
-use crate::scan::BlockCoder;
+use crate::scan::pair::{BlockTables, Pair};
+use crate::scan::{BlockCoder, Many, Most};
 use crate::strip::Planes;
 
 /// What happens to a component's AC coefficients.
@@ -38,6 +39,18 @@ struct Component {
     origin: usize,
     /// What a row of MCUs adds to the origin: nothing if the plane holds just one.
     row_step: usize,
+    /// Blocks across and down in an MCU.
+    across: usize,
+    down: usize,
+}
+
+/// MCUs whose DC differences have been read.
+struct Ahead {
+    pair: Pair,
+    /// Of them, those that have not come into the planes.
+    left: usize,
+    /// The place of the next one's first difference.
+    first: usize,
 }
 
 /// Reads blocks into planes.
@@ -45,6 +58,8 @@ pub(crate) struct SequentialCoder<'a, F> {
     components: Vec<Component>,
     planes: &'a mut Planes,
     block: Block,
+    /// Where all blocks are single samples.
+    ahead: Option<Ahead>,
     end_row: F,
 }
 
@@ -67,28 +82,40 @@ where
     ) -> Result<Self, Error> {
         let mut built = BuiltTables::new(tables, scan.data_start);
         let mut components = Vec::with_capacity(scan.components.len());
+        let mut blocks = (!plan.plain).then(Vec::new);
         for (part, order) in scan.components.iter().zip(&scan_plan.components) {
             let ComponentPlan { side, stride, .. } = plan.components[part.index];
             let quant =
                 tables.quant[frame[part.index].quant].as_deref().ok_or_else(|| built.missing("a quantisation table is missing"))?;
+            let dc = built.dc(part.dc_table)?;
             let ac = match side {
                 1 => Ac::Skip(built.skip(part.ac_table)?),
                 _ => Ac::Read(built.value(part.ac_table)?),
             };
+            match (&ac, &mut blocks) {
+                (Ac::Skip(ac), Some(blocks)) => {
+                    let tables = BlockTables { dc: Rc::clone(&dc), dc_skip: built.dc_skip(part.dc_table)?, ac: Rc::clone(ac) };
+                    blocks.extend(vec![tables; order.across * order.down]);
+                }
+                _ => blocks = None,
+            }
             components.push(Component {
                 index: part.index,
-                dc: built.dc(part.dc_table)?,
+                dc,
                 ac,
                 quant: Box::new(Quant::new(quant)),
                 prediction: 0,
-                inverse: Inverse::new(side),
+                inverse: Inverse::new(side, plan.plain),
                 side,
                 stride,
                 origin: 0,
                 row_step: if planes.whole() { order.down * side * stride } else { 0 },
+                across: order.across,
+                down: order.down,
             });
         }
-        Ok(Self { components, planes, block: Block::new(), end_row })
+        let ahead = blocks.map(|blocks| Ahead { pair: Pair::new(blocks), left: 0, first: 0 });
+        Ok(Self { components, planes, block: Block::new(), ahead, end_row })
     }
 }
 
@@ -107,7 +134,7 @@ where
         match &component.ac {
             Ac::Skip(table) => {
                 plane[offset] = flat_sample(dc, component.quant.dc());
-                skip_ac(reader, buffer, table)
+                skip_ac(reader, buffer, table, FIRST)
             }
             Ac::Read(table) => {
                 match read_ac(reader, buffer, table, &mut self.block) {
@@ -128,6 +155,27 @@ where
                 }
             }
         }
+    }
+
+    fn read_many(&mut self, reader: &mut BitReader, window: &mut Window<'_>, column: usize, most: Most) -> Many {
+        let Some(ahead) = &mut self.ahead else { return Many::Wait(usize::MAX) };
+        if ahead.left == 0 {
+            match ahead.pair.read(reader, window, most.in_segment) {
+                Many::Read(mcus) => (ahead.left, ahead.first) = (mcus, 0),
+                wait => return wait,
+            }
+        }
+        let count = ahead.left.min(most.in_row);
+        let blocks = ahead.pair.blocks();
+        let end = ahead.first + count * blocks;
+        let differences = &ahead.pair.differences()[ahead.first..end];
+        (ahead.left, ahead.first) = (ahead.left - count, end);
+        let mut first = 0;
+        for component in &mut self.components {
+            component.place(self.planes.plane_mut(component.index), column, differences[first..].chunks(blocks));
+            first += component.across * component.down;
+        }
+        Many::Read(count)
     }
 
     fn conceal(&mut self, slot: usize, x: usize, y: usize) {
@@ -157,6 +205,29 @@ impl Component {
         self.origin + y * self.side * self.stride + x * self.side
     }
 
+    /// Places the samples of MCUs, from a column of them on, whose blocks are samples. Each begins with the differences of this component.
+    fn place<'d>(&mut self, plane: &mut [u8], column: usize, mcus: impl Iterator<Item = &'d [i16]>) {
+        let quant = self.quant.dc();
+        if let (1, 1) = (self.across, self.down) {
+            let first = self.offset(column, 0);
+            for (sample, differences) in plane[first..].iter_mut().zip(mcus) {
+                self.prediction = self.prediction.wrapping_add(differences[0].into());
+                *sample = flat_sample(self.prediction, quant);
+            }
+            return;
+        }
+        for (column, differences) in (column..).zip(mcus) {
+            let mut differences = differences.iter();
+            for y in 0..self.down {
+                for x in 0..self.across {
+                    let difference = differences.next().map_or(0, |&difference| difference.into());
+                    self.prediction = self.prediction.wrapping_add(difference);
+                    plane[self.offset(column * self.across + x, y)] = flat_sample(self.prediction, quant);
+                }
+            }
+        }
+    }
+
     /// Fills a block with the sample that its DC coefficient means.
     fn flatten(&self, plane: &mut [u8], offset: usize) {
         let sample = flat_sample(self.prediction, self.quant.dc());
@@ -170,13 +241,21 @@ pub(crate) struct BuiltTables<'a> {
     /// For errors.
     offset: usize,
     dc: [Option<Rc<DcTable>>; 4],
+    dc_skip: [Option<Rc<SkipTable>>; 4],
     skip: [Option<Rc<SkipTable>>; 4],
     value: [Option<Rc<ValueTable>>; 4],
 }
 
 impl<'a> BuiltTables<'a> {
     pub fn new(tables: &'a Tables, offset: usize) -> Self {
-        Self { tables, offset, dc: Default::default(), skip: Default::default(), value: Default::default() }
+        Self {
+            tables,
+            offset,
+            dc: Default::default(),
+            dc_skip: Default::default(),
+            skip: Default::default(),
+            value: Default::default(),
+        }
     }
 
     pub fn missing(&self, what: &'static str) -> Error {
@@ -192,6 +271,14 @@ impl<'a> BuiltTables<'a> {
         Ok(Rc::clone(self.dc[slot].insert(Rc::new(table))))
     }
 
+    fn dc_skip(&mut self, slot: usize) -> Result<Rc<SkipTable>, Error> {
+        if let Some(table) = &self.dc_skip[slot] {
+            return Ok(Rc::clone(table));
+        }
+        let spec = self.tables.dc[slot].as_deref().ok_or_else(|| self.missing("a huffman table is missing"))?;
+        Ok(Rc::clone(self.dc_skip[slot].insert(Rc::new(SkipTable::dc(spec)))))
+    }
+
     /// The AC table as it stands in the file.
     pub fn ac_spec(&self, slot: usize) -> Result<&'a HuffmanSpec, Error> {
         self.tables.ac[slot].as_deref().ok_or_else(|| self.missing("a huffman table is missing"))
@@ -201,7 +288,7 @@ impl<'a> BuiltTables<'a> {
         if let Some(table) = &self.skip[slot] {
             return Ok(Rc::clone(table));
         }
-        let table = Rc::new(SkipTable::new(self.ac_spec(slot)?));
+        let table = Rc::new(SkipTable::ac(self.ac_spec(slot)?));
         Ok(Rc::clone(self.skip[slot].insert(table)))
     }
 

@@ -186,7 +186,7 @@ pub(crate) fn emit(
     planes: &mut Planes,
     mut end_row: impl FnMut(&Planes, usize) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
-    let inverses: Vec<Inverse> = plan.components.iter().map(|component| Inverse::new(component.side)).collect();
+    let inverses: Vec<Inverse> = plan.components.iter().map(|component| Inverse::new(component.side, plan.plain)).collect();
     let mut block = Block::new();
     for mcu_row in 0..plan.mcus_down {
         for (index, (part, component)) in coefficients.iter().zip(&plan.components).enumerate() {
