@@ -35,6 +35,7 @@ pub(super) fn decode(source: &[u8], header: &Header, options: &DecodeOptions<'_>
         tolerant: options.tolerant,
         half_chroma: in_planes && jpeg_planes::half_chroma_suffices(options),
         color_model: Some(color_model),
+        ..minilab_jpeg::DecodeOptions::default()
     });
     let size = shrunk_size(size(header), options.shrink);
     if decoder.output_size(scale) != (size.width, size.height) {
