@@ -30,7 +30,10 @@ impl<'a> Tables<'a> {
     /// `blocks`: those of an MCU, ten at the most.
     pub fn new(blocks: &'a [BlockTables]) -> Self {
         let pattern: Vec<&SkipTable> = blocks.iter().flat_map(|block| [&*block.dc_skip, &*block.ac]).collect();
-        let owners: [_; RING] = std::array::from_fn(|place| pattern[place % pattern.len()]);
+        let mut owners = [pattern[0]; RING];
+        for places in owners.chunks_mut(pattern.len()) {
+            places.copy_from_slice(&pattern[..places.len()]);
+        }
         Self { places: owners.map(|table| &*table.lookup), owners, wrap: (RING - SLACK) / pattern.len() * pattern.len() }
     }
 
