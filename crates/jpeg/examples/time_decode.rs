@@ -1,8 +1,8 @@
 //! Times the shrinking decoder beside zune-jpeg's full decode of the same file.
 //!
-//! `cargo run --release -p minilab-jpeg --example time_decode -- [--runs N] FILE…`
+//! `cargo run --release -p minilab-jpeg --example time_decode -- [--runs N] [--threads N] FILE…`
 //!
-//! One thread, source bytes in memory, after one round to warm up; the decoders take turns, so that
+//! One thread unless told otherwise, source bytes in memory, after one round to warm up; the decoders take turns, so that
 //! a busy machine hits them alike. Prints the median and the best of N runs in milliseconds, and how
 //! many times faster than the full decode the median is.
 
@@ -11,19 +11,22 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use minilab_jpeg::{Decoder, Scale};
+use minilab_jpeg::{DecodeOptions, Decoder, Scale};
 use zune_core::bytestream::ZCursor;
 use zune_jpeg::JpegDecoder;
 
-const SCALES: [Scale; 3] = [Scale::Eighth, Scale::Quarter, Scale::Half];
+const SCALES: [Scale; 4] = [Scale::Eighth, Scale::Quarter, Scale::Half, Scale::Full];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut files = Vec::new();
     let mut runs = 9;
+    let mut options = DecodeOptions::default();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--runs" {
             runs = arguments.next().ok_or("--runs needs a number")?.parse()?;
+        } else if argument == "--threads" {
+            options.threads = arguments.next().ok_or("--threads needs a number")?.parse()?;
         } else {
             files.push(argument);
         }
@@ -38,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let mut decoder = JpegDecoder::new(ZCursor::new(&data[..]));
                 black_box(decoder.decode()).is_ok()
             });
-            let scaled = SCALES.map(|scale| time(|| shrink(&data, scale).is_ok()));
+            let scaled = SCALES.map(|scale| time(|| shrink(&data, scale, &options).is_ok()));
             if round > 0 {
                 for (times, time) in times.iter_mut().zip([full].into_iter().chain(scaled)) {
                     times.extend(time);
@@ -66,8 +69,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn shrink(data: &[u8], scale: Scale) -> Result<(), minilab_jpeg::Error> {
-    Decoder::new(data)?.decode(scale, &mut |strip| {
+fn shrink(data: &[u8], scale: Scale, options: &DecodeOptions) -> Result<(), minilab_jpeg::Error> {
+    Decoder::new(data)?.with_options(options.clone()).decode(scale, &mut |strip| {
         black_box(strip.pixels);
         ControlFlow::Continue(())
     })?;

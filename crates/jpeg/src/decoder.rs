@@ -6,9 +6,11 @@ use crate::Error;
 use crate::assemble::{PixelAssembler, channels};
 use crate::info::{ColorModel, Info, Kind};
 use crate::markers::{Headers, Scan, Tables};
+use crate::parallel;
 use crate::plan::{Plan, ScanPlan};
 use crate::scan::progressive::{coefficient_bytes, emit, read_scans};
 use crate::scan::sequential::SequentialCoder;
+use crate::scan::turns::{TurnCoder, Turns};
 use crate::scan::{MAX_SCANS, ScanSource, Walked, walk};
 use crate::strip::{PlaneSize, PlaneStrip, Planes, Strip};
 
@@ -60,6 +62,9 @@ pub struct DecodeOptions {
     /// chroma less than luma so that it has as many. At 1/8 it comes from its DC coefficients alone. Meant for images that are
     /// shrunk further, or written with subsampled chroma. Default: false, as libjpeg does.
     pub half_chroma: bool,
+    /// Threads that may decode; 1: the caller's own. More are started for a baseline image in one scan that is large enough, at other
+    /// scales than 1/8; the caller's thread then hands out the strips. Default: 1.
+    pub threads: usize,
     /// Without the vector code and without reading ahead: slower, and the same samples. For comparisons. Default: false.
     pub plain: bool,
     /// How the components are to be read, for files within others that know better; `None`: as the file says.
@@ -69,7 +74,7 @@ pub struct DecodeOptions {
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { tolerant: false, max_buffer_bytes: 512 << 20, half_chroma: false, plain: false, color_model: None }
+        Self { tolerant: false, max_buffer_bytes: 512 << 20, half_chroma: false, threads: 1, plain: false, color_model: None }
     }
 }
 
@@ -213,10 +218,7 @@ impl<'a> Decoder<'a> {
         let complete = if self.info().kind == Kind::Progressive {
             self.progressive(&plan, &mut hand_out)?
         } else if self.headers.scan.components.len() == self.headers.frame.len() {
-            self.check_size(Planes::bytes(&plan, false))?;
-            let mut planes = Planes::new(&plan, false);
-            let (scan, tables) = (&self.headers.scan, &self.headers.tables);
-            self.sequential_scan(&plan, scan, tables, &mut planes, &mut hand_out)?.complete
+            self.one_scan(&plan, &mut hand_out)?
         } else {
             self.separate_scans(&plan, &mut hand_out)?
         };
@@ -268,20 +270,42 @@ impl<'a> Decoder<'a> {
         Ok(complete)
     }
 
+    /// All components in one scan: rows are handed out as they come.
+    fn one_scan(&self, plan: &Plan, hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>) -> Result<bool, Error> {
+        let Headers { scan, tables, frame, .. } = &self.headers;
+        let scan_bytes = self.data.len() - scan.data_start;
+        let Some(turns) = parallel::turns(plan, self.options.threads, scan_bytes) else {
+            self.check_size(Planes::bytes(plan, false))?;
+            let mut planes = Planes::new(plan, false);
+            let end_row = |planes: &mut Planes, row| hand_out(planes, row);
+            return Ok(self.sequential_scan(plan, scan, tables, &mut planes, end_row)?.complete);
+        };
+        self.check_size(parallel::bytes(plan, &turns))?;
+        let scan_plan = ScanPlan::new(plan, scan)?;
+        let source = self.scan_source(scan, tables);
+        let read = |turns: Turns, take_row: &mut dyn FnMut(&mut Planes) -> ControlFlow<()>| {
+            let mut planes = Planes::new(plan, false);
+            let inner = SequentialCoder::new(plan, scan, &scan_plan, frame, tables, &mut planes, |planes, _| take_row(planes))?;
+            let mut coder = TurnCoder::new(inner, turns, scan, &scan_plan, tables, scan_bytes)?;
+            Ok(walk(&source, &scan_plan, &mut coder)?.complete)
+        };
+        parallel::decode(plan, turns, read, hand_out)
+    }
+
+    fn scan_source(&self, scan: &Scan, tables: &Tables) -> ScanSource<'a> {
+        let (data, tolerant) = (self.data, self.options.tolerant);
+        ScanSource { data, start: scan.data_start, restart_interval: tables.restart_interval, tolerant }
+    }
+
     fn sequential_scan(
         &self,
         plan: &Plan,
         scan: &Scan,
         tables: &Tables,
         planes: &mut Planes,
-        end_row: impl FnMut(&Planes, usize) -> ControlFlow<()>,
+        end_row: impl FnMut(&mut Planes, usize) -> ControlFlow<()>,
     ) -> Result<Walked, Error> {
-        let source = ScanSource {
-            data: self.data,
-            start: scan.data_start,
-            restart_interval: tables.restart_interval,
-            tolerant: self.options.tolerant,
-        };
+        let source = self.scan_source(scan, tables);
         let scan_plan = ScanPlan::new(plan, scan)?;
         let frame = &self.headers.frame;
         let mut coder = SequentialCoder::new(plan, scan, &scan_plan, frame, tables, planes, end_row)?;
@@ -311,7 +335,7 @@ impl<'a> Decoder<'a> {
         let mut seen = vec![false; self.headers.frame.len()];
         let mut complete = true;
         for _ in 0..MAX_SCANS {
-            let go_on = |_: &Planes, _| ControlFlow::Continue(());
+            let go_on = |_: &mut Planes, _| ControlFlow::Continue(());
             let walked = self.sequential_scan(plan, &scan, &tables, planes, go_on)?;
             complete &= walked.complete;
             for component in &scan.components {

@@ -32,6 +32,7 @@ mod huffman;
 mod idct;
 mod info;
 mod markers;
+mod parallel;
 mod plan;
 mod scan;
 mod standard;

@@ -1,5 +1,5 @@
-//! The decoder beside its plain form: without vector code, and without reading a scan in two places. Sound or damaged, what a file gives is the
-//! same: pixels, planes, and errors to the byte.
+//! The decoder beside its plain form: without vector code, without reading a scan in two places, and in one thread. Sound or damaged, what a
+//! file gives is the same: pixels, planes, and errors to the byte.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,7 +7,7 @@ mod support;
 
 use std::ops::ControlFlow;
 
-use jpeg_encoder::SamplingFactor;
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use minilab_jpeg::{DecodeOptions, Decoder, Error, Outcome, Scale};
 use support::{Form, Random};
 
@@ -105,5 +105,60 @@ fn noise_in_place_of_a_scan_gives_the_same() {
             *byte = random.below(255) as u8;
         }
         compare(&file, &format!("{form:?}"));
+    }
+}
+
+/// Noise and nothing by turns: what an MCU takes says little about the next ones.
+fn striped() -> Vec<u8> {
+    let (width, height) = (1700u16, 1300u16);
+    let mut pixels = support::synthetic(width.into(), height.into(), 120);
+    for (y, row) in pixels.chunks_mut(3 * usize::from(width)).enumerate() {
+        if y / 200 % 2 == 1 {
+            row.fill(90);
+        }
+    }
+    let mut file = Vec::new();
+    Encoder::new(&mut file, 97).encode(&pixels, width, height, ColorType::Rgb).unwrap();
+    file
+}
+
+#[test]
+fn threads_give_the_same() {
+    let base = Form { width: 1700, height: 1300, noise: 90, quality: 96, ..Form::default() };
+    let forms = [
+        base,
+        Form { sampling: SamplingFactor::F_1_1, quality: 90, ..base },
+        // A row of MCUs, less, and more.
+        Form { restart_interval: 107, ..base },
+        Form { restart_interval: 41, ..base },
+        Form { restart_interval: 1111, ..base },
+    ];
+    let mut random = Random(23);
+    let files = forms.iter().map(|form| (format!("{form:?}"), form.encode())).chain([("striped".into(), striped())]);
+    for (name, file) in files {
+        for round in 0..5 {
+            let mut damaged = file.clone();
+            for _ in 0..round {
+                let place = 700 + random.below(file.len() - 700);
+                damaged[place] = random.below(256) as u8;
+            }
+            if round == 4 {
+                damaged.truncate(file.len() / 2 + random.below(file.len() / 2));
+            }
+            for tolerant in [false, true] {
+                for scale in [Scale::Quarter, Scale::Full] {
+                    let options = DecodeOptions { tolerant, plain: true, ..DecodeOptions::default() };
+                    let expected = planes(&damaged, scale, options.clone());
+                    for threads in [2, 3] {
+                        let got = planes(&damaged, scale, DecodeOptions { threads, plain: false, ..options.clone() });
+                        assert_eq!(got.1, expected.1, "{name}, {round}, {scale:?}, tolerant: {tolerant}, {threads} threads");
+                        assert!(
+                            got.0 == expected.0,
+                            "{name}, {round}, {scale:?}, tolerant: {tolerant}, {threads} threads: samples"
+                        );
+                    }
+                }
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod pair;
 pub(crate) mod progressive;
 pub(crate) mod sequential;
+pub(crate) mod turns;
 
 use std::ops::ControlFlow;
 
@@ -41,8 +42,10 @@ pub(crate) trait BlockCoder {
 pub(crate) struct Most {
     /// That belong to the present row.
     pub in_row: usize,
-    /// That follow up to the next restart marker. The reader may go on over as many.
+    /// That follow up to the next restart marker, or to the end of the scan. The reader may go on over as many.
     pub in_segment: usize,
+    /// It is a restart marker.
+    pub restart: bool,
 }
 
 /// What came of an attempt to read several MCUs at once.
@@ -100,7 +103,11 @@ pub(crate) fn walk<C: BlockCoder>(source: &ScanSource<'_>, plan: &ScanPlan, code
             if segments.readable && wait == 0 {
                 let in_row = plan.mcus_across - column;
                 let in_scan = in_row + (plan.mcus_down - 1 - row) * plan.mcus_across;
-                let most = Most { in_row: in_row.min(segments.left), in_segment: in_scan.min(segments.left) };
+                let most = Most {
+                    in_row: in_row.min(segments.left),
+                    in_segment: in_scan.min(segments.left),
+                    restart: segments.left < in_scan,
+                };
                 // A copy: the reader itself is to stay in registers.
                 let mut after = reader;
                 let step = coder.read_many(&mut after, &mut segments.window, column, most);

@@ -23,15 +23,15 @@ enum Ac {
 }
 
 /// One component of the scan.
-struct Component {
+pub(super) struct Component {
     /// Place in the frame.
     index: usize,
-    dc: Rc<DcTable>,
+    pub dc: Rc<DcTable>,
     ac: Ac,
     inverse: Inverse,
     quant: Box<Quant>,
     /// The last DC coefficient.
-    prediction: i32,
+    pub prediction: i32,
     /// Samples a side of a block.
     side: usize,
     stride: usize,
@@ -40,8 +40,8 @@ struct Component {
     /// What a row of MCUs adds to the origin: nothing if the plane holds just one.
     row_step: usize,
     /// Blocks across and down in an MCU.
-    across: usize,
-    down: usize,
+    pub across: usize,
+    pub down: usize,
 }
 
 /// MCUs whose DC differences have been read.
@@ -55,7 +55,7 @@ struct Ahead {
 
 /// Reads blocks into planes.
 pub(crate) struct SequentialCoder<'a, F> {
-    components: Vec<Component>,
+    pub(super) components: Vec<Component>,
     planes: &'a mut Planes,
     block: Block,
     /// Where all blocks are single samples.
@@ -65,7 +65,7 @@ pub(crate) struct SequentialCoder<'a, F> {
 
 impl<'a, F> SequentialCoder<'a, F>
 where
-    F: FnMut(&Planes, usize) -> ControlFlow<()>,
+    F: FnMut(&mut Planes, usize) -> ControlFlow<()>,
 {
     /// `end_row` is called after each row of MCUs.
     ///
@@ -121,7 +121,7 @@ where
 
 impl<F> BlockCoder for SequentialCoder<'_, F>
 where
-    F: FnMut(&Planes, usize) -> ControlFlow<()>,
+    F: FnMut(&mut Planes, usize) -> ControlFlow<()>,
 {
     #[inline(always)]
     fn read(&mut self, reader: &mut BitReader, buffer: &Buffer, slot: usize, x: usize, y: usize) -> Result<(), Fault> {
@@ -271,7 +271,7 @@ impl<'a> BuiltTables<'a> {
         Ok(Rc::clone(self.dc[slot].insert(Rc::new(table))))
     }
 
-    fn dc_skip(&mut self, slot: usize) -> Result<Rc<SkipTable>, Error> {
+    pub fn dc_skip(&mut self, slot: usize) -> Result<Rc<SkipTable>, Error> {
         if let Some(table) = &self.dc_skip[slot] {
             return Ok(Rc::clone(table));
         }
@@ -284,7 +284,7 @@ impl<'a> BuiltTables<'a> {
         self.tables.ac[slot].as_deref().ok_or_else(|| self.missing("a huffman table is missing"))
     }
 
-    fn skip(&mut self, slot: usize) -> Result<Rc<SkipTable>, Error> {
+    pub fn skip(&mut self, slot: usize) -> Result<Rc<SkipTable>, Error> {
         if let Some(table) = &self.skip[slot] {
             return Ok(Rc::clone(table));
         }

@@ -60,6 +60,8 @@ pub(crate) struct Pair {
     blocks: Vec<BlockTables>,
     ahead: Runner,
     behind: Runner,
+    /// What an MCU took lately.
+    mcu_bits: usize,
     /// Beginnings of blocks to be written down.
     marks: usize,
     /// MCUs that are left to the ordinary reader before the next attempt.
@@ -71,7 +73,7 @@ pub(crate) struct Pair {
 impl Pair {
     /// `blocks`: those of an MCU, in their order.
     pub fn new(blocks: Vec<BlockTables>) -> Self {
-        Self { blocks, ahead: Runner::new(), behind: Runner::new(), marks: 4 * FEW_MARKS, pause: 0, misses: 0 }
+        Self { blocks, ahead: Runner::new(), behind: Runner::new(), mcu_bits: 0, marks: 4 * FEW_MARKS, pause: 0, misses: 0 }
     }
 
     /// Blocks of an MCU.
@@ -84,8 +86,21 @@ impl Pair {
         &self.behind.differences
     }
 
-    /// Reads as many whole MCUs as it likes, `most` at the most, from the reader's place on.
+    /// Reads as many whole MCUs as it likes from the reader's place on. Where it could read `most` or more, it tells of `most`, and the reader
+    /// stands anywhere.
     pub fn read(&mut self, reader: &mut BitReader, window: &mut Window<'_>, most: usize) -> Many {
+        self.read_about(reader, window, most, None)
+    }
+
+    /// As [`read`](Self::read), but the reader always stands behind the last MCU of which is told. `mcu_bits`: what an MCU takes on average.
+    pub fn read_exactly(&mut self, reader: &mut BitReader, window: &mut Window<'_>, most: usize, mcu_bits: usize) -> Many {
+        // The next MCUs are likely to take as much as those before; a bit less will do.
+        let bits = most.saturating_mul(if self.mcu_bits > 0 { self.mcu_bits } else { mcu_bits });
+        self.read_about(reader, window, most, Some(bits / 9))
+    }
+
+    /// `bytes`: where to stop, lest more than `most` MCUs be read.
+    fn read_about(&mut self, reader: &mut BitReader, window: &mut Window<'_>, most: usize, bytes: Option<usize>) -> Many {
         if self.pause > 0 {
             return Many::Wait(std::mem::take(&mut self.pause));
         }
@@ -93,6 +108,7 @@ impl Pair {
         let (end, complete) = window.end();
         // To the last whole MCU there must be data, or the zeros that stand for its end.
         let usable = end.saturating_sub(if complete { LOOK_AHEAD } else { MCU_BYTES + 2 * LOOK_AHEAD });
+        let usable = usable.min(reader.position.saturating_add(bytes.unwrap_or(usable)));
         if usable < reader.position + LEAST_BYTES {
             return Many::Wait(most);
         }
@@ -101,7 +117,12 @@ impl Pair {
         let mcus = blocks / self.blocks.len();
         match result {
             Ok(after) if mcus > 0 && !window.overrun(&after) => {
-                let flat = after.bits_read() - reader.bits_read() < LEAST_BITS * blocks;
+                let bits = after.bits_read() - reader.bits_read();
+                self.mcu_bits = bits / mcus;
+                if bytes.is_some() && mcus > most {
+                    return Many::Wait(most.min(LEAST_WAIT));
+                }
+                let flat = bits < LEAST_BITS * blocks;
                 if flat || self.misses > 0 {
                     self.pause = mcus * self.misses.clamp(4, 8);
                 }
