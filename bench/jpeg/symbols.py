@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a baseline JPEG is made of: AC symbols and bits a block, and how many a look-up on thirteen bits passes over.
+"""What a baseline JPEG is made of: AC symbols and bits a block, and how many a look-up on twelve bits passes over.
 
     python bench/jpeg/symbols.py [--blocks N] FILE…
 
@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-LOOK = 13
+LOOK = 12
 
 
 def codes(counts, symbols):
@@ -27,7 +27,7 @@ def codes(counts, symbols):
 
 
 def joined(table):
-    """For each value of the next 13 bits: (bits, coefficients, symbols, whether the block ends)."""
+    """For each value of the next 12 bits: (bits, coefficients, symbols, whether the block ends)."""
     entries = []
     for window in range(1 << LOOK):
         bits = advance = symbols = 0

@@ -6,12 +6,14 @@
 //! than that takes:
 //!
 //! - At 1/8 only the DC coefficients of luma are decoded. The others are passed over several symbols
-//!   at a time, by a table that knows no values, just lengths.
+//!   at a time, by a table that knows no values, just lengths; and where all components are wanted
+//!   that small, in two places of the scan at a time.
 //! - At 1/4 and 1/2 small inverse DCTs give the means of pixels, and subsampled chroma is decoded at
 //!   the size that needs no enlargement.
 //! - Of a progressive image at 1/8, the scans of AC coefficients are not decoded at all.
 //! - Pixels are handed out in strips, one row of MCUs at a time, so memory grows with the width of
 //!   an image and not with its area.
+//! - Threads, if the caller offers any, share an image band by band.
 //!
 //! Left to other decoders, with [`Error::Unsupported`]: 12 bits, arithmetic and lossless coding.
 //!

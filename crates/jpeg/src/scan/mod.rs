@@ -3,6 +3,7 @@
 mod pair;
 pub(crate) mod progressive;
 pub(crate) mod sequential;
+mod tables;
 pub(crate) mod turns;
 
 use std::ops::ControlFlow;

@@ -13,7 +13,8 @@ use crate::huffman::{FIRST, SkipTable};
 use crate::markers::{Scan, Tables};
 use crate::plan::ScanPlan;
 use crate::scan::pair::{BlockTables, Pair};
-use crate::scan::sequential::{BuiltTables, SequentialCoder};
+use crate::scan::sequential::SequentialCoder;
+use crate::scan::tables::BuiltTables;
 use crate::scan::{BlockCoder, Many, Most};
 use crate::strip::Planes;
 

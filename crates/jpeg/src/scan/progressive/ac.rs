@@ -10,7 +10,7 @@ use crate::block::Fault;
 use crate::huffman::{SymbolTable, extend};
 use crate::markers::{Scan, Tables};
 use crate::scan::BlockCoder;
-use crate::scan::sequential::BuiltTables;
+use crate::scan::tables::BuiltTables;
 
 /// What both kinds of scan know.
 struct Band<'a> {

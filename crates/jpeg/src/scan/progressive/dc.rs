@@ -11,7 +11,7 @@ use crate::huffman::DcTable;
 use crate::markers::{Scan, Tables};
 use crate::plan::ScanPlan;
 use crate::scan::BlockCoder;
-use crate::scan::sequential::BuiltTables;
+use crate::scan::tables::BuiltTables;
 
 /// One component of the scan.
 struct Component {

@@ -4,13 +4,12 @@
 //! codes longer than the look-up. An entry's low six bits are always the number of bits it
 //! consumes, extra bits included: the block decoders shift by the entry itself.
 
-use std::hint::select_unpredictable;
+mod skip;
+
+pub(crate) use skip::{ASTRAY, FIRST, PASSED, SKIP_BITS, SkipLookup, SkipTable};
 
 /// Bits looked at by the AC tables.
 pub(crate) const AC_BITS: u32 = 12;
-/// Bits looked at by the tables that pass over symbols. An image has up to four of them, two of AC and two of DC symbols: of 12 bits they fill
-/// the first-level cache of most processors, of 13 they do not fit.
-pub(crate) const SKIP_BITS: u32 = 12;
 /// Bits looked at by the DC table.
 pub(crate) const DC_BITS: u32 = 10;
 /// Bits looked at by the tables of progressive scans.
@@ -206,111 +205,6 @@ pub(crate) fn extend(extra: u32, size: u32) -> i32 {
     if extra < half { extra as i32 + 1 - (1 << size) } else { extra as i32 }
 }
 
-/// Where a block's AC coefficients begin, as [`SkipTable`] counts: coefficient `k` is `FIRST + k - 1`, so that only bit 7 need be looked at to
-/// see that something is wrong, and one comparison tells whether the block is complete.
-pub(crate) const FIRST: u32 = 64;
-/// All 63 coefficients have been passed. Greater values come of an end of block.
-pub(crate) const PASSED: u32 = FIRST + 63;
-/// Added by an end of block. Where the coefficients before it already reach the end of the block, the sum has [`ASTRAY`] set.
-const SKIP_END: u32 = 257;
-/// The advance of an entry that decides nothing. Added to any count of coefficients it sets [`ASTRAY`].
-const SKIP_UNDECIDED: u32 = 64;
-/// Set in the sum of count and advance where the entry must not be taken: it says nothing, or its symbols reach the end of the block before the
-/// last of them, and what follows belongs to the next block.
-pub(crate) const ASTRAY: u32 = 128;
-
-/// Symbols to be passed over. Entries: bits consumed (6), advance (10).
-pub(crate) type SkipLookup = [u16; 1 << SKIP_BITS];
-
-/// The entry where there is no code.
-const NO_CODE: u16 = (SKIP_UNDECIDED << 6) as u16;
-
-/// AC symbols, or DC differences, to be passed over.
-pub(crate) struct SkipTable {
-    /// As many symbols in one look-up as end within it. The extra bits of the last one may lie beyond it, since nobody reads them.
-    pub lookup: Box<SkipLookup>,
-    /// One symbol, whose code ends within the look-up.
-    single: Box<SkipLookup>,
-    /// One symbol, by 16 bits from `first_long` on: all codes that are longer than the look-up.
-    long: Vec<u16>,
-    first_long: u32,
-}
-
-impl SkipTable {
-    /// AC symbols.
-    pub fn ac(spec: &HuffmanSpec) -> Self {
-        let mut lengths = [0; 1 << SKIP_BITS];
-        spec.each_code(|code, length, _| {
-            if length <= SKIP_BITS {
-                spread(&mut lengths, SKIP_BITS, code, length, length);
-            }
-        });
-        let mut table = Self::singly(spec, |symbol| {
-            let ac = AcSymbol::from(symbol);
-            (ac.size, if ac.advance >= END_OF_BLOCK { SKIP_END } else { ac.advance })
-        });
-        for (window, entry) in (0u32..).zip(table.lookup.iter_mut()) {
-            *entry = chain(&table.single, &lengths, window);
-        }
-        table
-    }
-
-    /// DC differences, as if each were a block of its own that has ended.
-    pub fn dc(spec: &HuffmanSpec) -> Self {
-        Self::singly(spec, |symbol| (u32::from(symbol & 15), SKIP_END))
-    }
-
-    /// One symbol in a look-up. `meaning` tells of each how many extra bits it has, and its advance.
-    fn singly(spec: &HuffmanSpec, meaning: impl Fn(u8) -> (u32, u32)) -> Self {
-        let mut single = Box::new([NO_CODE; 1 << SKIP_BITS]);
-        let (mut long, mut first_long) = (Vec::new(), 1 << 16);
-        spec.each_code(|code, length, symbol| {
-            let (extra_bits, advance) = meaning(symbol);
-            let entry = ((length + extra_bits) | advance << 6) as u16;
-            if length <= SKIP_BITS {
-                spread(&mut single[..], SKIP_BITS, code, length, entry);
-                return;
-            }
-            let shift = 16 - length;
-            first_long = first_long.min(code << shift);
-            long.extend(std::iter::repeat_n(entry, 1 << shift));
-        });
-        long.push(NO_CODE);
-        Self { lookup: single.clone(), single, long, first_long }
-    }
-
-    /// The entry of the one symbol at the front of `next16`. If there is none, [`ASTRAY`] is in the sum of its advance and any count.
-    #[inline(always)]
-    pub fn symbol(&self, next16: u32) -> u32 {
-        let short = self.single[(next16 >> (16 - SKIP_BITS)) as usize & ((1 << SKIP_BITS) - 1)];
-        let place = next16.saturating_sub(self.first_long) as usize;
-        let long = self.long[place.min(self.long.len() - 1)];
-        u32::from(select_unpredictable(next16 >= self.first_long, long, short))
-    }
-}
-
-/// Joins the symbols that follow each other in `window`.
-fn chain(single: &SkipLookup, lengths: &[u32; 1 << SKIP_BITS], window: u32) -> u16 {
-    let (mut bits, mut advance) = (0, 0);
-    while bits < SKIP_BITS {
-        let rest = (window << bits) as usize & ((1 << SKIP_BITS) - 1);
-        let (length, entry) = (lengths[rest], u32::from(single[rest]));
-        if length == 0 || bits + length > SKIP_BITS {
-            break;
-        }
-        let step = entry >> 6;
-        if step < SKIP_END && advance + step > 63 {
-            break;
-        }
-        bits += entry & 63;
-        advance += step;
-        if step >= SKIP_END {
-            break;
-        }
-    }
-    if bits == 0 { NO_CODE } else { (bits | advance << 6) as u16 }
-}
-
 /// What an AC symbol does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AcSymbol {
@@ -343,7 +237,7 @@ mod tests {
     use super::*;
 
     /// Codes 00, 01, 100, 101, 1100 for end of block, (0,1), (1,2), ZRL, (0,10).
-    fn spec() -> HuffmanSpec {
+    pub(super) fn spec() -> HuffmanSpec {
         let mut counts = [0; 16];
         (counts[1], counts[2], counts[3]) = (2, 2, 1);
         HuffmanSpec::new(counts, &[0x00, 0x01, 0x12, 0xF0, 0x0A]).unwrap()
@@ -365,21 +259,6 @@ mod tests {
         assert_eq!(canonical.decode(0b1010_0000_0000_0000), Some((0xF0, 3)));
         assert_eq!(canonical.decode(0b1100_0000_0000_0000), Some((0x0A, 4)));
         assert_eq!(canonical.decode(0b1101_0000_0000_0000), None);
-    }
-
-    #[test]
-    fn skip_table_joins_symbols() {
-        let table = SkipTable::ac(&spec());
-        let entry = |window: usize| {
-            let entry = u32::from(table.lookup[window]);
-            (entry & 63, entry >> 6)
-        };
-        // (0,1)+x, (1,2)+xx, end of block: 3 + 5 + 2 bits, three coefficients, end.
-        assert_eq!(entry(0b0111_0011_0011), (10, 3 + SKIP_END));
-        // (0,10): its ten extra bits reach beyond the look-up.
-        assert_eq!(entry(0b1100_0000_0000), (14, 1));
-        // No code.
-        assert_eq!(entry(0b1111_0000_0000), (0, SKIP_UNDECIDED));
     }
 
     /// Every entry beside the same symbols decoded one by one.
