@@ -208,30 +208,56 @@ impl Component {
 
     /// Places the samples of MCUs, from a column of them on, whose blocks are samples. Each begins with the differences of this component.
     fn place<'d>(&mut self, plane: &mut [u8], column: usize, mcus: impl Iterator<Item = &'d [i16]>) {
-        let quant = self.quant.dc();
-        if let (1, 1) = (self.across, self.down) {
-            let first = self.offset(column, 0);
-            for (sample, differences) in plane[first..].iter_mut().zip(mcus) {
-                self.prediction = self.prediction.wrapping_add(differences[0].into());
-                *sample = flat_sample(self.prediction, quant);
+        let samples = &mut plane[self.offset(column * self.across, 0)..];
+        let (stride, quant) = (self.stride, self.quant.dc());
+        // By itself, to be kept in a register.
+        let mut prediction = self.prediction;
+        let mut next_sample = |difference: i16| {
+            prediction = prediction.wrapping_add(difference.into());
+            flat_sample(prediction, quant)
+        };
+        match (self.across, self.down) {
+            (1, 1) => place_row::<1>(samples, mcus, next_sample),
+            (2, 1) => place_row::<2>(samples, mcus, next_sample),
+            (2, 2) => {
+                let (upper, lower) = samples.split_at_mut(stride);
+                let rows = upper.as_chunks_mut::<2>().0.iter_mut().zip(lower.as_chunks_mut::<2>().0);
+                for (([a, b], [c, d]), differences) in rows.zip(mcus) {
+                    if let Some(&[first, second, third, fourth]) = differences.first_chunk() {
+                        (*a, *b) = (next_sample(first), next_sample(second));
+                        (*c, *d) = (next_sample(third), next_sample(fourth));
+                    }
+                }
             }
-            return;
-        }
-        for (column, differences) in (column..).zip(mcus) {
-            let mut differences = differences.iter();
-            for y in 0..self.down {
-                for x in 0..self.across {
-                    let difference = differences.next().map_or(0, |&difference| difference.into());
-                    self.prediction = self.prediction.wrapping_add(difference);
-                    plane[self.offset(column * self.across + x, y)] = flat_sample(self.prediction, quant);
+            (across, down) => {
+                for (mcu, differences) in mcus.enumerate() {
+                    let places = (0..down).flat_map(|y| (0..across).map(move |x| (x, y)));
+                    for ((x, y), &difference) in places.zip(differences) {
+                        samples[y * stride + mcu * across + x] = next_sample(difference);
+                    }
                 }
             }
         }
+        self.prediction = prediction;
     }
 
     /// Fills a block with the sample that its DC coefficient means.
     fn flatten(&self, plane: &mut [u8], offset: usize) {
         let sample = flat_sample(self.prediction, self.quant.dc());
         (self.inverse.fill)(sample, &mut plane[offset..], self.stride);
+    }
+}
+
+/// Places the samples of MCUs whose blocks are samples and stand in a row.
+#[inline(always)]
+fn place_row<'d, const ACROSS: usize>(
+    samples: &mut [u8],
+    mcus: impl Iterator<Item = &'d [i16]>,
+    mut next_sample: impl FnMut(i16) -> u8,
+) {
+    for (samples, differences) in samples.as_chunks_mut::<ACROSS>().0.iter_mut().zip(mcus) {
+        for (sample, &difference) in samples.iter_mut().zip(differences) {
+            *sample = next_sample(difference);
+        }
     }
 }

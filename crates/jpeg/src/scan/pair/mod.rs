@@ -252,10 +252,14 @@ impl Runner {
 
     /// Decodes the DC differences of the places before `end`.
     fn empty(&mut self, end: usize, blocks: &[BlockTables]) {
+        let before = self.differences.len();
+        self.differences.resize(before + end / 2, 0);
         let mcus = self.lane.windows[..end].chunks(2 * blocks.len());
-        for mcu in mcus {
-            let windows = mcu.iter().step_by(2);
-            self.differences.extend(windows.zip(blocks).map(|(&bits, tables)| dc_difference(bits, &tables.dc) as i16));
+        for (windows, differences) in mcus.zip(self.differences[before..].chunks_mut(blocks.len())) {
+            let (windows, _) = windows.as_chunks::<2>();
+            for (([bits, _], difference), tables) in windows.iter().zip(differences).zip(blocks) {
+                *difference = dc_difference(*bits, &tables.dc) as i16;
+            }
         }
     }
 }
