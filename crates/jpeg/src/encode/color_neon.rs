@@ -39,33 +39,43 @@ fn convert(pixels: &[u8], luma: &mut [u8], blue: &mut [u8], red: &mut [u8]) {
     for (((pixels, luma), blue), red) in pixels.iter().zip(luma).zip(blue).zip(red) {
         // SAFETY: 48 bytes.
         let uint8x16x3_t(r, g, b) = unsafe { vld3q_u8(pixels.as_ptr()) };
-        let left = samples([r, g, b].map(|channel| vmovl_u8(vget_low_u8(channel))));
-        let right = samples([r, g, b].map(|channel| vmovl_high_u8(channel)));
+        let channels = [r, g, b].map(|channel| [vmovl_u8(vget_low_u8(channel)), vmovl_high_u8(channel)]);
+        let left = samples(channels.map(|[left, _]| vreinterpretq_s16_u16(left)));
+        let right = samples(channels.map(|[_, right]| vreinterpretq_s16_u16(right)));
         for (index, samples) in [luma, blue, red].into_iter().enumerate() {
-            let bytes = vmovn_high_u16(vmovn_u16(left[index]), right[index]);
+            let bytes = vqmovun_high_s16(vqmovun_s16(left[index]), right[index]);
             // SAFETY: 16 bytes.
             unsafe { vst1q_u8(samples.as_mut_ptr(), bytes) };
         }
     }
 }
 
-/// Luma, blue and red of eight pixels. All sums are positive, so that it does not matter if a difference on the way is not.
+/// Luma, blue and red of eight pixels.
 #[target_feature(enable = "neon")]
 #[inline]
-fn samples(channels: [uint16x8_t; 3]) -> [uint16x8_t; 3] {
-    let low = channels.map(|channel| vget_low_u16(channel));
-    let high = channels.map(|channel| vget_high_u16(channel));
+fn samples(channels: [int16x8_t; 3]) -> [int16x8_t; 3] {
+    let low = channels.map(|channel| vget_low_s16(channel));
+    let high = channels.map(|channel| vget_high_s16(channel));
     [(LUMA, LUMA_OFFSET), (BLUE, CHROMA_OFFSET), (RED, CHROMA_OFFSET)].map(|(factors, offset)| {
-        let [low, high] = [low, high].map(|channels| {
-            let mut sum = vdupq_n_u32(offset as u32);
-            for (channel, factor) in channels.into_iter().zip(factors) {
-                let size = factor.unsigned_abs() as u16;
-                sum = if factor < 0 { vmlsl_n_u16(sum, channel, size) } else { vmlal_n_u16(sum, channel, size) };
-            }
-            sum
-        });
-        vshrn_high_n_u32::<16>(vshrn_n_u32::<16>(low), high)
+        let offset = vdupq_n_s32(offset);
+        vaddhn_high_s32(vaddhn_s32(products(low, factors), offset), products(high, factors), offset)
     })
+}
+
+/// The sum of the channels times their factors.
+#[target_feature(enable = "neon")]
+#[inline]
+fn products(channels: [int16x4_t; 3], factors: [i32; 3]) -> int32x4_t {
+    let mut sum = vdupq_n_s32(0);
+    for (channel, mut factor) in channels.into_iter().zip(factors) {
+        // Such a factor does not fit 16 bits, what is left of it does.
+        if factor >= 1 << 15 {
+            sum = vaddq_s32(sum, vshll_n_s16::<15>(channel));
+            factor -= 1 << 15;
+        }
+        sum = vmlal_n_s16(sum, channel, factor as i16);
+    }
+    sum
 }
 
 /// Halves rows of a multiple of 32 samples.
