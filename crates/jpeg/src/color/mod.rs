@@ -2,6 +2,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 
 /// `value · 2^16`, rounded.
 const fn fixed(value: f64) -> i32 {
@@ -23,6 +25,13 @@ pub fn ycbcr_to_rgb(luma: &[u8], blue: &[u8], red: &[u8], rgb: &mut [u8]) {
         // SAFETY: this processor has AVX2.
         return unsafe { avx2::ycbcr_to_rgb(luma, blue, red, rgb) };
     }
+    #[cfg(target_arch = "aarch64")]
+    #[allow(unsafe_code)]
+    // SAFETY: every processor of this kind has NEON.
+    unsafe {
+        neon::ycbcr_to_rgb(luma, blue, red, rgb);
+    }
+    #[cfg(not(target_arch = "aarch64"))]
     ycbcr_to_rgb_portable(luma, blue, red, rgb);
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The transform is libjpeg's accurate one in integers (`jfdctint.c`, after Loeffler, Ligtenberg and Moschytz, *Practical fast
 //! 1-D DCT algorithms with 11 multiplications*, 1989), rounding included: constants of 13 bits, two bits more between the passes,
-//! results eight times those of T.81. This file has it in plain Rust, [`super::fdct_avx2`] with vectors; both give the same.
+//! results eight times those of T.81. This file has it in plain Rust, `fdct_avx2` and `fdct_neon` with vectors; all give the same.
 
 pub(super) use crate::idct::ZIGZAG;
 

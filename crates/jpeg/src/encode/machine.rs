@@ -4,6 +4,8 @@ use super::color;
 use super::fdct::Portable;
 #[cfg(target_arch = "x86_64")]
 use super::fdct_avx2::Avx2;
+#[cfg(target_arch = "aarch64")]
+use super::fdct_neon::Neon;
 
 /// What there is of vectors.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +14,8 @@ pub(super) enum Machine {
     Portable(Portable),
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
 }
 
 impl Machine {
@@ -20,6 +24,10 @@ impl Machine {
         #[cfg(target_arch = "x86_64")]
         if let Some(avx2) = Avx2::detect() {
             return Self::Avx2(avx2);
+        }
+        #[cfg(target_arch = "aarch64")]
+        if let Some(neon) = Neon::detect() {
+            return Self::Neon(neon);
         }
         Self::Portable(Portable)
     }
@@ -30,6 +38,8 @@ impl Machine {
             Self::Portable(_) => color::convert_row(pixels, luma, blue, red),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.convert_row(pixels, luma, blue, red),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.convert_row(pixels, luma, blue, red),
         }
     }
 
@@ -39,6 +49,8 @@ impl Machine {
             Self::Portable(_) => color::halve_rows(upper, lower, half),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.halve_rows(upper, lower, half),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.halve_rows(upper, lower, half),
         }
     }
 }

@@ -9,11 +9,15 @@ mod codes;
 mod color;
 #[cfg(target_arch = "x86_64")]
 mod color_avx2;
+#[cfg(target_arch = "aarch64")]
+mod color_neon;
 mod entropy;
 mod error;
 mod fdct;
 #[cfg(target_arch = "x86_64")]
 mod fdct_avx2;
+#[cfg(target_arch = "aarch64")]
+mod fdct_neon;
 mod fitted;
 mod headers;
 mod layout;

@@ -122,6 +122,8 @@ impl Blocks {
             Machine::Portable(portable) => self.code_with(portable, strip, sink),
             #[cfg(target_arch = "x86_64")]
             Machine::Avx2(avx2) => avx2.code(self, strip, sink),
+            #[cfg(target_arch = "aarch64")]
+            Machine::Neon(neon) => self.code_with(neon, strip, sink),
         }
     }
 

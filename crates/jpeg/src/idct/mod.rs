@@ -5,10 +5,13 @@
 //! are averaged (`jidctred.c`): a block of four samples a side needs no frequency 4, one of two only frequency 0 and the
 //! odd ones.
 //!
-//! The transforms stand here twice: in ordinary arithmetic, and for AVX2. Both give the same samples, whatever the coefficients.
+//! The transforms stand here three times: in ordinary arithmetic, for AVX2, and for NEON. All give the same samples, whatever the
+//! coefficients.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 
 /// Where the coefficient at each place of the zigzag stands, row · 8 + column.
@@ -120,8 +123,19 @@ fn vectorised(side: usize) -> Option<Transform> {
     }
 }
 
-/// The transform in instructions that not every processor has. Here the portable one is as good: NEON is in the baseline.
-#[cfg(not(target_arch = "x86_64"))]
+/// The transform in vector instructions, where there is one. Every processor of this kind has NEON.
+#[cfg(target_arch = "aarch64")]
+fn vectorised(side: usize) -> Option<Transform> {
+    match side {
+        8 => Some(neon::inverse_8),
+        4 => Some(neon::inverse_4),
+        2 => Some(neon::inverse_2),
+        _ => None,
+    }
+}
+
+/// The transform in vector instructions: there is none for this kind of processor.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn vectorised(_side: usize) -> Option<Transform> {
     None
 }

@@ -1,4 +1,4 @@
-//! The transforms in ordinary arithmetic: the definition of what [`avx2`](super::avx2) computes, and what processors without it run.
+//! The transforms in ordinary arithmetic: the definition of what the vector code computes, and what processors without it run.
 //!
 //! Each pass works on all columns, or all rows, at once: the lanes of an array, of which the compiler makes what vector instructions
 //! there are. The arithmetic wraps and is the same everywhere.
