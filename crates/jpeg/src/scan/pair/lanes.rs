@@ -71,7 +71,7 @@ impl Lane {
 /// Both limits are eight bytes before the end of the buffer's good bytes, or earlier. Tells which lanes have met no fault.
 pub(super) fn run(lanes: [&mut Lane; 2], limits: [usize; 2], tables: &Tables<'_>, buffer: &Buffer) -> [bool; 2] {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("bmi2") {
+    if std::arch::is_x86_feature_detected!("bmi1") && std::arch::is_x86_feature_detected!("bmi2") {
         // SAFETY: the processor has the instructions.
         #[allow(unsafe_code)]
         return unsafe { run_bmi2(lanes, limits, tables, buffer) };
