@@ -13,7 +13,7 @@ use crate::bits::{BitReader, Buffer};
 use crate::huffman::{ASTRAY, FIRST, PASSED, SKIP_BITS, SkipLookup, SkipTable};
 
 /// Places of a ring: two for each block.
-pub(super) const RING: usize = 256;
+const RING: usize = 256;
 /// What a round may fill, and look at, beyond the place where a ring is to be emptied.
 const SLACK: usize = 4;
 
@@ -38,7 +38,7 @@ impl<'a> Tables<'a> {
     }
 
     #[inline(always)]
-    pub fn at(&self, place: usize) -> &'a SkipLookup {
+    fn at(&self, place: usize) -> &'a SkipLookup {
         self.places[place & (RING - 1)]
     }
 }
