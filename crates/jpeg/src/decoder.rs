@@ -63,7 +63,7 @@ pub struct DecodeOptions {
     /// shrunk further, or written with subsampled chroma. Default: false, as libjpeg does.
     pub half_chroma: bool,
     /// Threads that may decode; 1: the caller's own. More are started for a baseline image in one scan that is large enough, at other
-    /// scales than 1/8; the caller's thread then hands out the strips. Default: 1.
+    /// scales than 1/8, if memory allows; the caller's thread then hands out the strips. Default: 1.
     pub threads: usize,
     /// Without the vector code and without reading ahead: slower, and the same samples. For comparisons. Default: false.
     pub plain: bool,
@@ -274,22 +274,26 @@ impl<'a> Decoder<'a> {
     fn one_scan(&self, plan: &Plan, hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>) -> Result<bool, Error> {
         let Headers { scan, tables, frame, .. } = &self.headers;
         let scan_bytes = self.data.len() - scan.data_start;
-        let Some(turns) = parallel::turns(plan, self.options.threads, scan_bytes) else {
-            self.check_size(Planes::bytes(plan, false))?;
-            let mut planes = Planes::new(plan, false);
-            let end_row = |planes: &mut Planes, row| hand_out(planes, row);
-            return Ok(self.sequential_scan(plan, scan, tables, &mut planes, end_row)?.complete);
-        };
-        self.check_size(parallel::bytes(plan, &turns))?;
-        let scan_plan = ScanPlan::new(plan, scan)?;
-        let source = self.scan_source(scan, tables);
-        let read = |turns: Turns, take_row: &mut dyn FnMut(&mut Planes) -> ControlFlow<()>| {
-            let mut planes = Planes::new(plan, false);
-            let inner = SequentialCoder::new(plan, scan, &scan_plan, frame, tables, &mut planes, |planes, _| take_row(planes))?;
-            let mut coder = TurnCoder::new(inner, turns, scan, &scan_plan, tables, scan_bytes)?;
-            Ok(walk(&source, &scan_plan, &mut coder)?.complete)
-        };
-        parallel::decode(plan, turns, read, hand_out)
+        if let Some(turns) = parallel::turns(plan, self.options.threads, scan_bytes)
+            && self.check_size(parallel::bytes(plan, &turns)).is_ok()
+        {
+            let scan_plan = ScanPlan::new(plan, scan)?;
+            let source = self.scan_source(scan, tables);
+            let read = |turns: Turns, take_row: &mut dyn FnMut(&mut Planes) -> ControlFlow<()>| {
+                let mut planes = Planes::new(plan, false);
+                let end_row = |planes: &mut Planes, _| take_row(planes);
+                let inner = SequentialCoder::new(plan, scan, &scan_plan, frame, tables, &mut planes, end_row)?;
+                let mut coder = TurnCoder::new(inner, turns, scan, &scan_plan, tables, scan_bytes)?;
+                Ok(walk(&source, &scan_plan, &mut coder)?.complete)
+            };
+            if let Some(complete) = parallel::decode(plan, turns, read, hand_out)? {
+                return Ok(complete);
+            }
+        }
+        self.check_size(Planes::bytes(plan, false))?;
+        let mut planes = Planes::new(plan, false);
+        let end_row = |planes: &mut Planes, row| hand_out(planes, row);
+        Ok(self.sequential_scan(plan, scan, tables, &mut planes, end_row)?.complete)
     }
 
     fn scan_source(&self, scan: &Scan, tables: &Tables) -> ScanSource<'a> {

@@ -40,7 +40,7 @@ pub(crate) fn bytes(plan: &Plan, turns: &Turns) -> u64 {
 }
 
 /// Has `read` decode the bands of each reader in a thread of its own, row by row of MCUs, and hands them out in their order. Tells whether all
-/// were complete.
+/// were complete; `None`, and nothing has been handed out, if the threads could not be started.
 ///
 /// # Errors
 /// The first of a reader of whom a row was due.
@@ -49,27 +49,28 @@ pub(crate) fn decode<R>(
     turns: Turns,
     read: R,
     hand_out: &mut impl FnMut(&Planes, usize) -> ControlFlow<()>,
-) -> Result<bool, Error>
+) -> Result<Option<bool>, Error>
 where
     R: Fn(Turns, &mut dyn FnMut(&mut Planes) -> ControlFlow<()>) -> End + Sync,
 {
     thread::scope(|scope| {
-        let links: Vec<Link> = (0..turns.readers)
-            .map(|reader| {
-                let (sender, rows) = sync_channel(turns.rows);
-                let (used, free) = channel();
-                let read = &read;
-                scope.spawn(move || run(plan, Turns { reader, ..turns }, read, &sender, &free));
-                Link { rows, used }
-            })
-            .collect();
+        let start = |reader| {
+            let (sender, rows) = sync_channel(turns.rows);
+            let (used, free) = channel();
+            let read = &read;
+            let work = move || run(plan, Turns { reader, ..turns }, read, &sender, &free);
+            thread::Builder::new().spawn_scoped(scope, work).ok().map(|_| Link { rows, used })
+        };
+        let Some(links) = (0..turns.readers).map(start).collect::<Option<Vec<Link>>>() else {
+            return Ok(None);
+        };
         let mut complete = true;
         for row in 0..plan.mcus_down {
             let link = &links[turns.reader_of(row)];
             match link.rows.recv() {
                 Ok(Message::Row(planes)) => {
                     if hand_out(&planes, row).is_break() {
-                        return Ok(complete);
+                        return Ok(Some(complete));
                     }
                     // It may have ended, and need no more.
                     let _ = link.used.send(planes);
@@ -84,7 +85,7 @@ where
                 complete &= end?;
             }
         }
-        Ok(complete)
+        Ok(Some(complete))
     })
 }
 
