@@ -11,7 +11,7 @@ pub(crate) const MCU_BYTES: usize = 10 * 64 * 4;
 pub(crate) const LOOK_AHEAD: usize = 16;
 /// Bytes that stay in the window behind the reader, so that its next bit is there too.
 const BEHIND: usize = 8;
-/// Size of the window. A power of two, so that a mask keeps the reader in it.
+/// Size of the window. A power of two, so that a mask keeps the reader in it. Two readers have half of it each.
 const WINDOW: usize = 1 << 16;
 /// Room for real data; the rest holds zeros when the segment ends.
 const CAPACITY: usize = WINDOW - MCU_BYTES - 2 * LOOK_AHEAD;

@@ -80,7 +80,8 @@ pub(crate) fn dc_difference(bits: u64, table: &DcTable) -> i32 {
     extend(bits, (entry & 63) - size, size)
 }
 
-/// Passes over the AC coefficients of a block from `next` on, which is [`FIRST`](crate::huffman::FIRST) for the first of them. Follows [`read_dc`] without a refill.
+/// Passes over the AC coefficients of a block from `next` on, which is [`FIRST`](crate::huffman::FIRST) for the first of them.
+/// Follows [`read_dc`] without a refill.
 #[inline(always)]
 pub(crate) fn skip_ac(reader: &mut BitReader, buffer: &Buffer, table: &SkipTable, mut next: u32) -> Result<(), Fault> {
     macro_rules! step {

@@ -39,6 +39,8 @@ mod plan;
 mod scan;
 mod standard;
 mod strip;
+#[cfg(target_arch = "aarch64")]
+mod transpose_neon;
 
 pub use color::ycbcr_to_rgb;
 pub use decoder::{DecodeOptions, Decoder, Image, Outcome, Scale};

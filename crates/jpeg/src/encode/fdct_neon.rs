@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::fdct::*;
+use crate::transpose_neon::transposed;
 use std::arch::aarch64::*;
 
 /// The right to use NEON.
@@ -66,26 +67,6 @@ unsafe fn transform(samples: *const u8, stride: usize, quantizer: &Quantizer, pa
     // Three additions of neighbours join eight bits each.
     let sums = vpaddq_u8(vpaddq_u8(nonzero[0], nonzero[1]), vpaddq_u8(nonzero[2], nonzero[3]));
     pair.nonzero[block] = vgetq_lane_u64::<0>(vreinterpretq_u64_u8(vpaddq_u8(sums, sums)));
-}
-
-/// Rows for columns: the first half of all values interleaved with the second, three times.
-#[target_feature(enable = "neon")]
-#[inline]
-fn transposed(mut rows: [int16x8_t; 8]) -> [int16x8_t; 8] {
-    for _ in 0..3 {
-        let [a, b, c, d, e, f, g, h] = rows;
-        rows = [
-            vzip1q_s16(a, e),
-            vzip2q_s16(a, e),
-            vzip1q_s16(b, f),
-            vzip2q_s16(b, f),
-            vzip1q_s16(c, g),
-            vzip2q_s16(c, g),
-            vzip1q_s16(d, h),
-            vzip2q_s16(d, h),
-        ];
-    }
-    rows
 }
 
 /// One dimension of each column; products lose `SHIFT` bits.

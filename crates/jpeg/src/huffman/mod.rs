@@ -1,7 +1,7 @@
-//! Huffman tables (ITU-T T.81, annex C), in the three forms that the block decoders read.
+//! Huffman tables (ITU-T T.81, annex C), in the forms that the block decoders read.
 //!
 //! Each form is a look-up on the next bits of the stream with a canonical decoder behind it for
-//! codes longer than the look-up. An entry's low six bits are always the number of bits it
+//! codes longer than the look-up, or a list of these ([`SkipTable`]). An entry's low six bits are always the number of bits it
 //! consumes, extra bits included: the block decoders shift by the entry itself.
 
 mod skip;

@@ -7,19 +7,13 @@
 //!
 //! A register of a pass holds pairs of frequencies `k` and `k + 4` of the eight columns or rows: that order needs the fewest shuffles.
 
+use super::odd::{A, B, C, D, E};
 use super::{Block, COLUMNS, CONST_BITS, Quant, ROWS, fixed, portable};
 use std::arch::x86_64::*;
 
 /// What the dequantised coefficients of a column may add up to without their signs: no factor of a pass is above 5.55, and
 /// 5.55 · 5,900 is less than 2^15.
 const LARGEST_SUM: i16 = 5900;
-
-// The constants of Loeffler, Ligtenberg and Moschytz, as in the portable pass of eight.
-const A: i32 = -fixed(0.899_976_223);
-const B: i32 = -fixed(2.562_915_447);
-const C: i32 = -fixed(1.961_570_56);
-const D: i32 = -fixed(0.390_180_644);
-const E: i32 = fixed(1.175_875_602);
 
 /// A pair of factors for every pair of values: the first for the lower frequency.
 #[inline]

@@ -30,6 +30,18 @@ const fn fixed(value: f64) -> i32 {
     (value * (1 << CONST_BITS) as f64 + 0.5) as i32
 }
 
+/// The constants of Loeffler, Ligtenberg and Moschytz that vector code multiplies out, as in the portable pass of eight.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod odd {
+    use super::fixed;
+
+    pub const A: i32 = -fixed(0.899_976_223);
+    pub const B: i32 = -fixed(2.562_915_447);
+    pub const C: i32 = -fixed(1.961_570_56);
+    pub const D: i32 = -fixed(0.390_180_644);
+    pub const E: i32 = fixed(1.175_875_602);
+}
+
 /// The shift after the columns, and the one after the rows: the latter also divides by 8.
 const COLUMNS: u32 = CONST_BITS - PASS1_BITS;
 const ROWS: u32 = CONST_BITS + PASS1_BITS + 3;

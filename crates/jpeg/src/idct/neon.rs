@@ -7,19 +7,14 @@
 //!
 //! Rows become columns by interleaving the first half of all values with the second, as often as the number of rows is two to a power.
 
+use super::odd::{A, B, C, D, E};
 use super::{Block, COLUMNS, CONST_BITS, Quant, ROWS, fixed, portable};
+use crate::transpose_neon::transposed;
 use std::arch::aarch64::*;
 
 /// What the dequantised coefficients of a column may add up to without their signs: no factor of a pass is above 5.55, and
 /// 5.55 · 5,900 is less than 2^15.
 const LARGEST_SUM: u16 = 5900;
-
-// The constants of Loeffler, Ligtenberg and Moschytz, as in the portable pass of eight.
-const A: i32 = -fixed(0.899_976_223);
-const B: i32 = -fixed(2.562_915_447);
-const C: i32 = -fixed(1.961_570_56);
-const D: i32 = -fixed(0.390_180_644);
-const E: i32 = fixed(1.175_875_602);
 
 /// Dequantises these rows of the block, and clears all of it. `None`, with the block as it was, if their values are too large.
 #[inline]
@@ -122,26 +117,6 @@ fn pass_8([f0, f1, f2, f3, f4, f5, f6, f7]: [int16x4_t; 8], shift: u32) -> Parts
             odd([A + E, C + E, E, fixed(0.298_631_336) + A + C + E]),
         ],
     }
-}
-
-/// Rows for columns.
-#[inline]
-#[target_feature(enable = "neon")]
-fn transposed(mut rows: [int16x8_t; 8]) -> [int16x8_t; 8] {
-    for _ in 0..3 {
-        let [a, b, c, d, e, f, g, h] = rows;
-        rows = [
-            vzip1q_s16(a, e),
-            vzip2q_s16(a, e),
-            vzip1q_s16(b, f),
-            vzip2q_s16(b, f),
-            vzip1q_s16(c, g),
-            vzip2q_s16(c, g),
-            vzip1q_s16(d, h),
-            vzip2q_s16(d, h),
-        ];
-    }
-    rows
 }
 
 /// To eight samples a side.
