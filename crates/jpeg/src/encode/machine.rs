@@ -54,3 +54,37 @@ impl Machine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_converted_as_in_plain_rust() {
+        let machine = Machine::detect();
+        for count in [0, 1, 15, 16, 17, 31, 32, 33, 34, 63, 64, 65, 66, 200, 256 * 97] {
+            // All values, extreme ones often.
+            let values = (0..count * 3).map(|index| (index * index / 7 * 31 % 997) as u32);
+            let pixels: Vec<u8> = values.map(|value| (value % 383).saturating_sub(64).min(255) as u8).collect();
+            let [mut expected, mut got] = [[(); 3]; 2].map(|planes| planes.map(|()| vec![0; count]));
+            let [y, cb, cr] = &mut expected;
+            color::convert_row(&pixels, y, cb, cr);
+            let [y, cb, cr] = &mut got;
+            machine.convert_row(&pixels, y, cb, cr);
+            assert!(got == expected, "{count} pixels");
+        }
+    }
+
+    #[test]
+    fn rows_are_halved_as_in_plain_rust() {
+        let machine = Machine::detect();
+        for count in [0, 1, 15, 16, 17, 31, 32, 100, 1000] {
+            let samples: Vec<u8> = (0..count * 4).map(|index| (index * index % 251 + index % 6) as u8).collect();
+            let (upper, lower) = samples.split_at(count * 2);
+            let [mut expected, mut got] = [(); 2].map(|()| vec![0; count]);
+            color::halve_rows(upper, lower, &mut expected);
+            machine.halve_rows(upper, lower, &mut got);
+            assert_eq!(got, expected, "{count} means");
+        }
+    }
+}
